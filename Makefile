@@ -1,0 +1,54 @@
+# make demo   installs, then turns a scan into denoised slices: one it simulates, or SCAN=path/to/scan.h5
+# make test   lint, types, tests (the docs are checked by tests): everything that must hold before a change is kept
+# make bench  prints speed and quality figures; takes its time
+
+PYTHON ?= python3
+BIN := .venv/bin
+DEMO := demo
+SCAN ?= $(DEMO)/simulated.h5
+RECIPE ?= recipes/quickstart.yaml
+# A scan given by the user is not written beside, so that trying it out leaves no traces there.
+OUTPUT ?= $(DEMO)/$(basename $(notdir $(SCAN)))_rec
+
+.PHONY: demo test lint types tests reference bench clean
+
+demo: $(BIN)/.installed $(SCAN)
+	$(BIN)/tomopy-edge run $(RECIPE) $(SCAN) --output $(OUTPUT) --overwrite
+
+$(DEMO)/simulated.h5: | $(BIN)/.installed
+	mkdir -p $(DEMO)
+	$(BIN)/tomopy-edge simulate scan $@ --columns 1024 --rows 8 --angles 512 --counts 2000 --seed 7
+
+test: lint types tests
+
+lint: $(BIN)/.installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(BIN)/.installed-test
+	$(BIN)/mypy
+
+tests: $(BIN)/.installed-test
+	$(BIN)/pytest
+
+# The pages that are made from the code; a test fails where they are not current.
+reference: $(BIN)/.installed-test
+	$(BIN)/python docs/make_reference.py
+
+bench: $(BIN)/.installed-test
+	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+
+$(BIN)/python:
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+
+$(BIN)/.installed: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+$(BIN)/.installed-test: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable '.[test,train]'
+	touch $@ $(BIN)/.installed
+
+clean:
+	rm -rf .venv $(DEMO) .mypy_cache .pytest_cache .ruff_cache .hypothesis

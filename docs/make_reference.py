@@ -1,0 +1,97 @@
+"""Writes `docs/reference/recipe.md` and `docs/reference/command.md` from the options classes and from `--help`."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import dataclasses
+import inspect
+import os
+import textwrap
+from pathlib import Path
+from typing import Any
+
+from tomopy_edge.catalogue import denoisers, reconstructors, stages
+from tomopy_edge.cli import make_parser
+from tomopy_edge.plugins import make_manager
+
+REFERENCE = Path(__file__).parent / "reference"
+
+RECIPE = """\
+# Recipe options
+
+A recipe is a YAML list of stages; each is a name, or a name with options. Everything has a default. This page is made
+from the options classes (`python docs/make_reference.py`).
+"""
+
+COMMAND = """\
+# The command `tomopy-edge`
+
+Made from `--help` (`python docs/make_reference.py`). Exit codes: 0 done; 2 something the user can mend, told in a
+sentence; 130 stopped by ctrl-C.
+"""
+
+
+def recipe_page() -> str:
+    """Return the page on every stage, algorithm and denoiser and their options."""
+    manager = make_manager(installed=False)
+    parts = [RECIPE]
+    for title, offers in (
+        ("Stages", stages(manager)),
+        ("Algorithms of the stage `reconstruct`", reconstructors(manager)),
+        ("Denoisers of the stage `denoise`", denoisers(manager)),
+    ):
+        parts.append(f"## {title}\n")
+        for entry in offers.values():
+            flow = f" {entry.takes.__name__} → {entry.gives.__name__}." if hasattr(entry, "takes") else ""
+            parts.append(f"### `{entry.name}`\n\n{entry.summary}.{flow}\n")
+            parts.append(_table(entry.options))
+    return "\n".join(parts)
+
+
+def command_page() -> str:
+    """Return the page with the help of every verb."""
+    parser = make_parser()
+    verbs = next(action for action in parser._actions if isinstance(action, argparse._SubParsersAction))  # noqa: SLF001 - argparse offers no other way to its verbs
+    parts = [COMMAND, f"```text\n{parser.format_help()}```\n"]
+    parts += [f"## `{name}`\n\n```text\n{verb.format_help()}```\n" for name, verb in verbs.choices.items()]
+    return "\n".join(parts)
+
+
+def _table(options: type[Any]) -> str:
+    described = _described(options)
+    rows = [
+        f"| `{field.name}` | `{_type(field)}` | {_default(field)} | {described[field.name]} |"
+        for field in dataclasses.fields(options)
+    ]
+    if not rows:
+        return "No options.\n"
+    return "\n".join(["| Option | Type | Default | |", "|---|---|---|---|", *rows, ""])
+
+
+def _described(options: type[Any]) -> dict[str, str]:
+    """Return the string under each field of the class and of those it inherits from."""
+    described: dict[str, str] = {}
+    for owner in reversed(options.__mro__[:-1]):
+        (tree,) = ast.parse(textwrap.dedent(inspect.getsource(owner))).body
+        assert isinstance(tree, ast.ClassDef)  # noqa: S101 - the source of a class
+        for field, text in zip(tree.body, tree.body[1:], strict=False):
+            if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
+                described[ast.unparse(field.target)] = " ".join(str(text.value.value).split()).replace("|", r"\|")
+    return described
+
+
+def _type(field: dataclasses.Field[Any]) -> str:
+    return str(field.type).replace("|", r"\|")
+
+
+def _default(field: dataclasses.Field[Any]) -> str:
+    if field.default is not dataclasses.MISSING:
+        return "none" if field.default is None else f"`{field.default!r}`"
+    return "its own defaults" if field.default_factory is not dataclasses.MISSING else "must be given"
+
+
+if __name__ == "__main__":
+    os.environ["COLUMNS"] = "100"
+    (REFERENCE / "recipe.md").write_text(recipe_page(), encoding="utf-8")
+    (REFERENCE / "command.md").write_text(command_page(), encoding="utf-8")

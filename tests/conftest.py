@@ -1,0 +1,47 @@
+"""What every test may ask for."""
+
+import os
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from tomopy_edge.plugins import make_manager
+
+
+@pytest.fixture(scope="session")
+def scans() -> Path:
+    """The folder of real measured scans, or a skip that says where it was looked for."""
+    beside = Path(__file__).parents[1].parent / "shared" / "data"
+    folder = Path(os.environ.get("TOMOPY_EDGE_TEST_DATA", beside))
+    if not folder.is_dir():
+        pytest.skip(f"no real scans: neither $TOMOPY_EDGE_TEST_DATA nor {beside} is a folder")
+    return folder
+
+
+@pytest.fixture
+def manager():
+    """A plugin manager with the built-in plugins alone."""
+    return make_manager(installed=False)
+
+
+@pytest.fixture
+def scan_file(tmp_path) -> Path:
+    """A small DataExchange scan of an off-centre disc: 7 rows, 96 columns, 120 angles, axis at column 45.2."""
+    path = tmp_path / "raw" / "disc.h5"
+    path.parent.mkdir()
+    theta = np.linspace(0, 180, 120, endpoint=False)
+    off = np.arange(96) - 45.2 - 12 * np.cos(np.deg2rad(theta))[:, None]
+    line_integrals = 0.04 * np.sqrt(np.maximum(15.0**2 - off**2, 0))
+    rng = np.random.default_rng(2)
+    with h5py.File(path, "w") as file:
+        file["implements"] = "exchange"
+        file["measurement/sample/name"] = "disc"
+        exchange = file.create_group("exchange")
+        exchange["data"] = rng.poisson(100 + 4000 * np.exp(-line_integrals[:, None].repeat(7, 1))).astype(np.uint16)
+        exchange["data_white"] = rng.poisson(4100, (5, 7, 96)).astype(np.uint16)
+        exchange["data_dark"] = rng.poisson(100, (5, 7, 96)).astype(np.uint16)
+        exchange["theta"] = theta
+        exchange["theta"].attrs["units"] = "degrees"
+    return path

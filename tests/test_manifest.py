@@ -1,0 +1,120 @@
+"""A model folder is what its manifest says, or it is refused."""
+
+import hashlib
+import json
+import shutil
+
+import pytest
+
+from tomopy_edge.errors import ModelError
+from tomopy_edge.networks.manifest import model_names, open_model
+from tomopy_edge.shipped import shipped
+
+
+def network(**changes):
+    return {
+        "file": "net.tflite",
+        "sha256": hashlib.sha256(b"weights").hexdigest(),
+        "precision": "int8",
+        "tile": 64,
+        "halo": 8,
+        "stride": 48,
+    } | changes
+
+
+def manifest(*networks, **changes):
+    return {
+        "format": 1,
+        "name": "toy",
+        "summary": "a toy",
+        "licence": "BSD-3-Clause",
+        "commands": ["make toy"],
+        "seed": 1,
+        "denoise": {"channels": 3, "reach": 20, "multiple": 8, "networks": list(networks or [network()])},
+    } | changes
+
+
+@pytest.fixture
+def folder(tmp_path):
+    def write(content):
+        (tmp_path / "net.tflite").write_bytes(b"weights")
+        (tmp_path / "manifest.json").write_text(json.dumps(content) if isinstance(content, dict) else content)
+        return str(tmp_path)
+
+    return write
+
+
+def test_a_file_that_was_exchanged_is_refused(folder):
+    model = open_model(folder(manifest()))
+    (file,) = model.manifest.denoise.networks
+    assert model.path(file.file, file.sha256).read_bytes() == b"weights"
+    (model.folder / "net.tflite").write_bytes(b"weighty")
+    with pytest.raises(ModelError, match="damaged or was exchanged"):
+        model.path(file.file, file.sha256)
+    (model.folder / "net.tflite").unlink()
+    with pytest.raises(ModelError, match="cannot be read"):
+        model.path(file.file, file.sha256)
+
+
+def test_a_model_that_is_not_there_is_told_the_nearest():
+    with pytest.raises(ModelError, match="no model is named 'tomogun'; did you mean 'tomogan'"):
+        open_model("tomogun")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("{", "not JSON"),
+        (manifest(format=2), "format: "),
+        (manifest(nam="x"), "did you mean 'name'"),
+        (manifest(network(tile=60, stride=40)), "denoise.networks: tile, halo and stride"),
+        (manifest(network(halo=32)), "denoise.networks.0.halo: a tile of 64"),
+        (manifest(network(stride=56)), "stride"),
+        (manifest(network(file="../net.tflite")), "within the model folder"),
+        (manifest(network(tile="64")), "valid integer"),
+    ],
+)
+def test_a_faulty_manifest_is_refused_with_its_place(folder, content, words):
+    with pytest.raises(ModelError) as caught:
+        open_model(folder(content))
+    assert words in str(caught.value)
+    assert "manifest.json" in str(caught.value)
+
+
+def test_the_network_that_computes_least_without_a_seam_is_chosen(folder):
+    sizes = [
+        network(tile=64, halo=8, stride=48),
+        network(tile=256, halo=24, stride=208),
+        network(tile=512, halo=24, stride=464),
+    ]
+    networks = open_model(folder(manifest(*sizes))).manifest.denoise
+    assert networks.choose("int8", None, (200, 200)).tile == 256
+    assert networks.choose("int8", None, (464, 464)).tile == 512
+    assert networks.choose("int8", 64, (464, 464)).tile == 64
+    assert networks.is_exact(networks.networks[1])
+    assert not networks.is_exact(networks.networks[0])
+
+
+def test_a_precision_or_tile_that_the_model_lacks_is_refused(folder):
+    networks = open_model(folder(manifest())).manifest.denoise
+    with pytest.raises(ModelError, match="no float network"):
+        networks.choose("float", None, (100, 100))
+    with pytest.raises(ModelError, match=r"no int8 network for tiles of 128 pixels, only of \[64\]"):
+        networks.choose("int8", 128, (100, 100))
+
+
+@pytest.mark.parametrize("name", model_names())
+def test_every_file_of_a_shipped_model_is_what_its_manifest_says(name, tmp_path):
+    shutil.copytree(shipped("models") / name, tmp_path / name)
+    model = open_model(str(tmp_path / name))
+    parts = [model.manifest.denoise, model.manifest.fine_tune]
+    for networks in filter(None, parts):
+        for file in networks.networks:
+            assert model.path(file.file, file.sha256).is_file()
+    for file, sha256 in model.manifest.files.items():
+        assert model.path(file, sha256).is_file()
+    assert (model.folder / "README.md").is_file()
+
+
+def test_tomogan_is_shipped():
+    assert "tomogan" in model_names()

@@ -1,0 +1,165 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tomopy_edge.errors import OutputError
+from tomopy_edge.output import LOCK, default_output, output_folder
+
+
+def finished(folder):
+    """Make an output as an earlier run left it."""
+    folder.mkdir(parents=True)
+    (folder / "report.json").write_text(json.dumps({"slices": 1}))
+    (folder / "recon_00000.tiff").write_text("old")
+    return folder
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_outputs_are_named_as_the_aps_tools_name_them():
+    assert default_output(Path("/data/2024-03/tooth.h5")) == Path("/data/2024-03_rec/tooth_rec")
+    assert default_output(Path("tooth.h5")) == Path.cwd().with_name(f"{Path.cwd().name}_rec") / "tooth_rec"
+
+
+def test_what_is_written_appears_at_once_at_the_end(tmp_path):
+    with output_folder(tmp_path / "deep" / "out") as folder:
+        (folder / "recon_00000.tiff").write_text("slice")
+        assert names(folder.parent) == ["out.part"]
+    assert names(tmp_path / "deep") == ["out"]
+    assert names(tmp_path / "deep" / "out") == ["recon_00000.tiff"]
+
+
+@pytest.mark.parametrize("failure", [ValueError, KeyboardInterrupt, SystemExit])
+def test_after_a_failure_nothing_remains_and_the_old_output_is_untouched(tmp_path, failure):
+    def run(path):
+        with output_folder(path, overwrite=True) as folder:
+            (folder / "recon_00000.tiff").write_text("half")
+            raise failure
+
+    finished(tmp_path / "out")
+    for path in (tmp_path / "out", tmp_path / "new" / "deep" / "out"):
+        with pytest.raises(failure):
+            run(path)
+    assert names(tmp_path) == ["out"]
+    assert (tmp_path / "out" / "recon_00000.tiff").read_text() == "old"
+
+
+def test_errors_inside_the_run_keep_their_kind(tmp_path):
+    with pytest.raises(FileNotFoundError, match="a model"), output_folder(tmp_path / "out"):
+        raise FileNotFoundError("a model")
+
+
+def test_an_output_is_replaced_only_when_asked(tmp_path):
+    out = finished(tmp_path / "out")
+    with pytest.raises(OutputError, match="or replace it with --overwrite"), output_folder(out):
+        pass
+    with output_folder(out, overwrite=True) as folder:
+        (folder / "recon_00000.tiff").write_text("new")
+    assert names(tmp_path) == ["out"]
+    assert names(out) == ["recon_00000.tiff"]
+    assert (out / "recon_00000.tiff").read_text() == "new"
+
+
+def test_an_empty_folder_may_become_the_output(tmp_path):
+    (tmp_path / "out").mkdir()
+    with output_folder(tmp_path / "out") as folder:
+        (folder / "x").write_text("")
+    assert names(tmp_path / "out") == ["x"]
+
+
+def test_a_folder_of_someone_elses_is_never_replaced(tmp_path):
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter_1.tex").write_text("")
+    with (
+        pytest.raises(OutputError, match=r"no output of tomopy-edge"),
+        output_folder(tmp_path / "thesis", overwrite=True),
+    ):
+        pass
+    assert names(tmp_path / "thesis") == ["chapter_1.tex"]
+
+
+@pytest.mark.parametrize("kept", ["home", "working"])
+def test_home_and_working_directory_are_never_replaced(tmp_path, monkeypatch, kept):
+    out = finished(tmp_path / "out")
+    (out / "inside").mkdir()
+    if kept == "home":
+        monkeypatch.setenv("HOME", str(out / "inside"))
+    else:
+        monkeypatch.chdir(out / "inside")
+    with (
+        pytest.raises(OutputError, match="holds the working or the home directory"),
+        output_folder(out, overwrite=True),
+    ):
+        pass
+
+
+def test_a_file_in_the_way_is_refused(tmp_path):
+    (tmp_path / "out").write_text("")
+    with pytest.raises(OutputError, match="is a file"), output_folder(tmp_path / "out", overwrite=True):
+        pass
+
+
+def test_what_a_killed_run_left_is_removed(tmp_path):
+    script = f"""
+import os
+from tomopy_edge.output import output_folder
+with output_folder({str(tmp_path / "out")!r}) as folder:
+    (folder / "half").write_text("")
+    os.kill(os.getpid(), 9)
+"""
+    subprocess.run([sys.executable, "-c", script], check=False, cwd=Path(__file__).parents[1])  # noqa: S603 - our script
+    assert names(tmp_path / "out.part") == [LOCK, "half"]
+    with output_folder(tmp_path / "out") as folder:
+        assert names(folder) == [LOCK]
+        (folder / "whole").write_text("")
+    assert names(tmp_path / "out") == ["whole"]
+
+
+def test_a_run_that_still_writes_is_not_disturbed(tmp_path):
+    with output_folder(tmp_path / "out") as folder:
+        (folder / "half").write_text("")
+        with pytest.raises(OutputError, match="another run is writing there"), output_folder(tmp_path / "out"):
+            pass
+        assert names(folder) == [LOCK, "half"]
+    assert names(tmp_path / "out") == ["half"]
+
+
+def test_a_part_folder_that_is_not_ours_is_left_alone(tmp_path):
+    (tmp_path / "out.part").mkdir()
+    (tmp_path / "out.part" / "download").write_text("")
+    with pytest.raises(OutputError, match="is in the way, and not from tomopy-edge"), output_folder(tmp_path / "out"):
+        pass
+    assert names(tmp_path / "out.part") == ["download"]
+
+
+def test_a_full_disk_is_told_before_anything_is_computed(tmp_path):
+    def run():
+        with output_folder(tmp_path / "deep" / "out", needed=10**18):
+            pass
+
+    with pytest.raises(OutputError, match=r"the slices need 1000000000\.0 GB, and the disk has"):
+        run()
+    assert not names(tmp_path)
+
+
+def test_an_output_where_nothing_can_be_written_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="cannot be written"), output_folder(tmp_path / "file" / "out"):
+        pass
+
+
+def test_an_output_that_appears_meanwhile_is_not_replaced(tmp_path):
+    def run():
+        with output_folder(tmp_path / "out") as folder:
+            (folder / "new").write_text("")
+            finished(tmp_path / "out")
+
+    with pytest.raises(OutputError, match="there is an output already"):
+        run()
+    assert names(tmp_path) == ["out"]
+    assert names(tmp_path / "out") == ["recon_00000.tiff", "report.json"]

@@ -1,0 +1,94 @@
+"""Plugins: found, told apart, left out when broken, documented."""
+
+import inspect
+import logging
+from pathlib import Path
+
+import pluggy
+import pytest
+
+import tomopy_edge
+from tomopy_edge import hookspecs
+from tomopy_edge.catalogue import denoisers, find, stages
+from tomopy_edge.denoisers.none import ENTRY, NoneOptions, Unchanged
+from tomopy_edge.errors import PluginError
+from tomopy_edge.plugins import make_manager
+
+HOOKS = [name for name, _ in inspect.getmembers(hookspecs, inspect.isfunction) if name.startswith("tomopy_edge_")]
+
+
+class Another:
+    @tomopy_edge.hookimpl
+    def tomopy_edge_denoisers(self):
+        yield tomopy_edge.DenoiserEntry("none", "", NoneOptions, Unchanged)
+
+
+class Failing:
+    @tomopy_edge.hookimpl
+    def tomopy_edge_denoisers(self):
+        yield ENTRY
+        raise ImportError("no module named magic")
+
+
+def test_a_misspelt_denoiser_is_told_the_nearest(manager):
+    with pytest.raises(PluginError, match="did you mean 'tomogan'"):
+        find(denoisers(manager), "tomogun", "denoiser")
+
+
+def test_two_denoisers_of_one_name_are_refused_with_both_sources(manager):
+    manager.register(Another(), name="another")
+    with pytest.raises(PluginError, match="two denoisers are named 'none'") as caught:
+        denoisers(manager)
+    assert "'another'" in str(caught.value)
+    assert "'tomopy_edge'" in str(caught.value)
+
+
+def test_a_misspelt_hook_is_refused_when_registered(manager):
+    class Typo:
+        @tomopy_edge.hookimpl
+        def tomopy_edge_denoiser(self):
+            yield
+
+    manager.register(Typo())
+    with pytest.raises(pluggy.PluginValidationError, match="unknown hook"):
+        manager.check_pending()
+
+
+def test_a_plugin_that_fails_in_its_hook_is_logged_and_left_out(manager, caplog):
+    manager.register(Failing(), name="failing")
+    with caplog.at_level(logging.WARNING):
+        assert set(denoisers(manager)) == {"tomogan", "none", "total_variation", "non_local_means"}
+    assert "plugin failing is left out: ImportError: no module named magic" in caplog.text
+
+
+def test_an_offer_of_the_wrong_kind_is_refused(manager):
+    class Wrong:
+        @tomopy_edge.hookimpl
+        def tomopy_edge_denoisers(self):
+            yield "median"
+
+    manager.register(Wrong(), name="wrong")
+    with pytest.raises(PluginError, match="plugin 'wrong' offers 'median'; expected a DenoiserEntry"):
+        denoisers(manager)
+
+
+def test_an_installed_plugin_that_fails_to_import_is_logged_and_left_out(monkeypatch, caplog):
+    class Broken:
+        name = "broken"
+
+        def load(self):
+            raise ModuleNotFoundError("No module named 'cupy'")
+
+    monkeypatch.setattr("tomopy_edge.plugins.entry_points", lambda group: [Broken()])
+    with caplog.at_level(logging.WARNING):
+        manager = make_manager()
+    assert "plugin broken is left out: ModuleNotFoundError: No module named 'cupy'" in caplog.text
+    assert "denoise" in stages(manager)
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_every_hook_is_documented_with_an_example_and_answered_by_the_built_in_plugin(hook, manager):
+    page = (Path(__file__).parents[1] / "docs" / "reference" / "hooks.md").read_text(encoding="utf-8")
+    assert f"## `{hook}`" in page
+    assert "Example" in inspect.getdoc(getattr(hookspecs, hook))
+    assert getattr(manager.hook, hook)()

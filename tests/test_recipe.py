@@ -1,0 +1,86 @@
+"""Recipes are read strictly: each fault is named with its place, all of them at once."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tomopy_edge.errors import RecipeError
+from tomopy_edge.recipe import parse_recipe, read_recipe
+
+BAD = sorted(Path(__file__).parent.glob("recipes/bad/*.yaml"))
+SHIPPED = sorted((Path(__file__).parents[1] / "recipes").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", BAD, ids=lambda path: path.stem)
+def test_a_bad_recipe_is_refused_with_the_words_it_names(path, manager):
+    expected = [line.removeprefix("# expect: ") for line in path.read_text().splitlines() if line.startswith("# ex")]
+    with pytest.raises(RecipeError) as caught:
+        read_recipe(path, manager)
+    assert caught.value.faults == expected
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_a_shipped_recipe_has_no_faults(path, manager):
+    assert read_recipe(path, manager).blocks
+
+
+def test_a_shipped_recipe_is_found_by_name(manager):
+    assert read_recipe(Path("quickstart"), manager) == read_recipe(SHIPPED[0], manager)
+    with pytest.raises(RecipeError, match="did you mean 'quickstart'"):
+        read_recipe(Path("quikstart"), manager)
+
+
+def test_a_recipe_written_out_reads_back_as_itself(manager):
+    recipe = read_recipe(SHIPPED[0], manager)
+    assert parse_recipe(yaml.safe_load(recipe.to_yaml()), manager) == recipe
+
+
+def chain(*stages):
+    return [{"read": {}}, "normalize", "minus_log", {"find_center": {"center": 5.0}}, "reconstruct", *stages]
+
+
+def test_an_override_wins_over_the_file_and_reaches_into_options(manager):
+    raw = chain({"denoise": {"denoiser": "total_variation"}})
+    recipe = parse_recipe(raw, manager, overrides=["denoise.options.weight=3.5", "find_center.center=7"])
+    assert recipe.blocks[-1].options.options.weight == 3.5
+    assert recipe.blocks[3].options.center == 7
+    assert raw == chain({"denoise": {"denoiser": "total_variation"}}), "what the caller gave is not changed"
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("denoise.denoiser", "expected stage.option=value"),
+        ("denoise=1", "expected stage.option=value"),
+        ("denose.denoiser=none", "did you mean 'denoise'"),
+        ("denoise.denoser=none", "did you mean 'denoiser'"),
+        ("denoise.options.wieght=3", "did you mean 'weight'"),
+        ("denoise.options.weight=[", "not YAML"),
+    ],
+)
+def test_a_misspelt_override_is_refused(manager, override, words):
+    with pytest.raises(RecipeError, match="fault") as caught:
+        parse_recipe(chain({"denoise": {"denoiser": "total_variation"}}), manager, overrides=[override])
+    assert words in str(caught.value)
+
+
+def test_an_override_of_a_stage_that_stands_twice_is_refused(manager):
+    twice = chain({"denoise": {"denoiser": "none"}}, {"denoise": {"denoiser": "none"}})
+    with pytest.raises(RecipeError, match="stands 2 times"):
+        parse_recipe(twice, manager, overrides=["denoise.denoiser=none"])
+
+
+def test_a_recipe_that_cannot_be_read_says_so(tmp_path, manager):
+    with pytest.raises(RecipeError, match="No such file"):
+        read_recipe(tmp_path / "absent.yaml", manager)
+    (tmp_path / "broken.yaml").write_text("- read: [")
+    with pytest.raises(RecipeError, match="not YAML"):
+        read_recipe(tmp_path / "broken.yaml", manager)
+
+
+def test_yaml_that_would_run_code_is_refused(tmp_path, manager):
+    path = tmp_path / "evil.yaml"
+    path.write_text("- read: !!python/object/apply:os.system ['true']")
+    with pytest.raises(RecipeError, match="not YAML"):
+        read_recipe(path, manager)

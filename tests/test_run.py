@@ -1,0 +1,109 @@
+"""From a scan file to a finished folder, or to nothing at all."""
+
+import json
+
+import h5py
+import numpy as np
+import pytest
+import tifffile
+import yaml
+
+import tomopy_edge
+from tomopy_edge.errors import DataError, OutputError, RecipeError
+
+STAGES = [
+    "read",
+    "normalize",
+    "minus_log",
+    {"find_center": {"search": 10.0}},
+    "reconstruct",
+    {"denoise": {"denoiser": "total_variation"}},
+    {"write": {"formats": ["tiff", "hdf5"]}},
+]
+
+
+def stack(folder):
+    return np.stack([tifffile.imread(path) for path in sorted(folder.glob("*.tiff"))])
+
+
+def test_a_run_leaves_slices_report_recipe_and_picture(scan_file):
+    done = tomopy_edge.run(STAGES, scan_file)
+    assert done.output == scan_file.parent.parent / "raw_rec" / "disc_rec"
+    slices = stack(done.output)
+    assert slices.shape == (7, 96, 96)
+    assert slices.dtype == np.float32
+    with h5py.File(next(done.output.glob("*.h5"))) as file:
+        np.testing.assert_array_equal(file["exchange/data"], slices)
+        assert file["measurement/sample/name"][()] == b"disc"
+    report = json.loads((done.output / "report.json").read_text())
+    assert report["slices"] == 7
+    assert set(report["timings"]) == {
+        "read", "normalize", "minus_log", "find_center", "reconstruct", "denoise", "write"
+    }  # fmt: skip
+    assert (done.output / "contact_sheet.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_settled_recipe_reproduces_the_run_exactly(scan_file, tmp_path):
+    first = tomopy_edge.run(STAGES, scan_file, tmp_path / "first")
+    settled = yaml.safe_load((first.output / "recipe.yaml").read_text())
+    (center,) = (stage["find_center"]["center"] for stage in settled if "find_center" in stage)
+    assert center == pytest.approx(45.2, abs=0.6)
+    again = tomopy_edge.run(first.output / "recipe.yaml", scan_file, tmp_path / "again", nchunk=2, ncore=1)
+    np.testing.assert_array_equal(stack(again.output), stack(first.output))
+
+
+def test_rows_keep_their_numbers(scan_file, tmp_path):
+    some = [{"read": {"rows": [3, 6]}}, *STAGES[1:3], {"find_center": {"center": 45.2}}, *STAGES[4:]]
+    done = tomopy_edge.run(some, scan_file, tmp_path / "out")
+    assert [path.name for path in sorted(done.output.glob("*.tiff"))] == [f"recon_0000{row}.tiff" for row in (3, 4, 5)]
+
+
+def test_an_output_that_exists_is_refused_and_untouched_unless_told(scan_file, tmp_path):
+    done = tomopy_edge.run(STAGES, scan_file, tmp_path / "out")
+    before = {path: path.stat().st_mtime_ns for path in done.output.iterdir()}
+    with pytest.raises(OutputError, match="--overwrite"):
+        tomopy_edge.run(STAGES, scan_file, tmp_path / "out")
+    assert before == {path: path.stat().st_mtime_ns for path in done.output.iterdir()}
+    tomopy_edge.run(STAGES, scan_file, tmp_path / "out", overwrite=True)
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, DataError, RuntimeError])
+def test_a_run_that_is_stopped_halfway_leaves_nothing_half_written(scan_file, tmp_path, monkeypatch, stop):
+    from tomopy_edge.stages import denoise
+
+    calls = []
+
+    def stopping(volume, denoiser):
+        calls.append(volume)
+        if len(calls) == 3:
+            raise stop
+        return volume
+
+    monkeypatch.setattr(denoise, "denoise", stopping)
+    with pytest.raises(stop):
+        tomopy_edge.run(STAGES, scan_file, tmp_path / "deep" / "out", nchunk=2)
+    assert len(calls) == 3
+    assert [path for path in tmp_path.rglob("*") if "out" in path.name] == []
+
+
+@pytest.mark.parametrize(
+    ("stages", "words"),
+    [(STAGES[1:], "begin with 'read'"), (STAGES[:4], "end with 'write'")],
+)
+def test_a_recipe_that_leads_nowhere_is_refused(scan_file, stages, words):
+    with pytest.raises(RecipeError, match=words):
+        tomopy_edge.run(stages, scan_file)
+
+
+def test_the_rotation_axis_must_be_known_before_reconstructing(scan_file, tmp_path):
+    with pytest.raises(DataError, match="find_center"):
+        tomopy_edge.run([*STAGES[:3], *STAGES[4:]], scan_file, tmp_path / "out")
+
+
+def test_the_tooth_runs_through_the_shipped_recipe(scans, tmp_path):
+    done = tomopy_edge.run("recipes/quickstart.yaml", scans / "tooth" / "tooth.h5", tmp_path / "tooth")
+    slices = stack(done.output)
+    assert slices.shape == (2, 640, 640)
+    assert np.isfinite(slices).all()
+    (center,) = (stage["find_center"]["center"] for stage in done.report.recipe if "find_center" in stage)
+    assert center == pytest.approx(296.0, abs=1.0)

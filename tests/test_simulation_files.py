@@ -1,0 +1,155 @@
+"""Simulated scans and pairs on disk, and the command that writes them."""
+
+import argparse
+
+import h5py
+import numpy as np
+import pytest
+
+from tomopy_edge.cli import simulate
+from tomopy_edge.errors import DataError, OutputError
+from tomopy_edge.networks.unit import attenuation_unit
+from tomopy_edge.readers import open_scan
+from tomopy_edge.simulation import pairs
+from tomopy_edge.simulation.files import new_hdf5
+from tomopy_edge.simulation.phantoms import KINDS
+
+
+def command(*words):
+    parser = argparse.ArgumentParser()
+    simulate.add(parser.add_subparsers())
+    args = parser.parse_args(["simulate", *map(str, words)])
+    return args.run(args)
+
+
+def contents(path):
+    found = {}
+    with h5py.File(path) as file:
+        file.visititems(lambda name, item: found.update({name: item[()]} if isinstance(item, h5py.Dataset) else {}))
+    return found
+
+
+@pytest.fixture(scope="module")
+def pair():
+    return pairs.draw_pair(5, 128, "foam")
+
+
+def test_a_simulated_scan_reads_back_as_data_exchange(tmp_path):
+    path = tmp_path / "scan.h5"
+    assert (
+        command("scan", path, "--columns", 96, "--rows", 5, "--angles", 40, "--offset", 3.25, "--kind", "grains") == 0
+    )
+    with open_scan(path) as scan:
+        assert scan.read(0, 5).projections.shape == (40, 5, 96)
+        assert (scan.rows, scan.columns) == (5, 96)
+        np.testing.assert_allclose(scan.theta, np.arange(40) * np.pi / 40)
+        assert scan.pixel_size == 1.0
+    with h5py.File(path) as file:
+        assert file["exchange/data"].dtype == np.uint16
+        assert file["exchange/theta"].attrs["units"] == "deg"
+        assert file["simulated/truth"].shape == (5, 96, 96)
+        assert file["simulated"].attrs["center"] == 51.25
+
+
+def test_the_truth_of_a_scan_is_what_its_counts_reconstruct_to(tmp_path):
+    from tomopy_edge.fbp import FilteredBackProjection
+
+    path = tmp_path / "scan.h5"
+    command("scan", path, "--columns", 256, "--rows", 3, "--angles", 400, "--counts", 30_000, "--offset", -7.5)
+    with open_scan(path) as scan, h5py.File(path) as file:
+        center, truth = file["simulated"].attrs["center"], file["simulated/truth"][:]
+        line_integrals = pairs.line_integrals_of(scan.read(0, 3))
+    slices = FilteredBackProjection(np.arange(400) * np.pi / 400, 256)(line_integrals, center)
+    for noisy, clean in zip(slices, truth, strict=True):
+        assert np.corrcoef(noisy[40:-40, 40:-40].ravel(), clean[40:-40, 40:-40].ravel())[0, 1] > 0.9
+        assert noisy[40:-40, 40:-40].mean() == pytest.approx(clean[40:-40, 40:-40].mean(), rel=0.02)
+
+
+@pytest.mark.parametrize("what", ["scan", "pairs"])
+def test_a_seed_gives_the_same_file(tmp_path, what):
+    flags = ["--columns", 128, "--seed", 4]
+    flags += ["--rows", 2, "--angles", 20] if what == "scan" else ["--count", 2, "--held-out", 1]
+    command(what, tmp_path / "first.h5", *flags)
+    command(what, tmp_path / "again.h5", *flags, *(["--ncore", 2] if what == "pairs" else []))
+    first, again = contents(tmp_path / "first.h5"), contents(tmp_path / "again.h5")
+    assert first.keys() == again.keys()
+    for name, values in first.items():
+        assert np.array_equal(values, again[name]), name
+
+
+def test_more_pairs_begin_with_the_same_ones(tmp_path):
+    for count in (1, 2):
+        pairs.write_pairs(tmp_path / f"{count}.h5", count=count, held_out=1, columns=128, seed=2, ncore=1)
+    few, many = contents(tmp_path / "1.h5"), contents(tmp_path / "2.h5")
+    assert np.array_equal(few["train_ns"][0], many["train_ns"][0])
+    assert np.array_equal(few["test_ns"], many["test_ns"])
+    assert not np.array_equal(many["train_gt"][0], many["train_gt"][1])
+    assert not np.array_equal(many["train_gt"][0], many["test_gt"][0])
+
+
+def test_a_pair_is_in_the_unit_of_its_own_noisy_slices(pair):
+    assert attenuation_unit(np.moveaxis(pair.noisy, 2, 0)) == pytest.approx(1, rel=1e-4)
+    assert 0.5 < np.percentile(pair.truth, 99.5) < 1.5
+
+
+def test_the_noise_of_the_three_slices_differs_and_the_truth_is_of_the_middle_one(pair):
+    errors = pair.noisy - pair.truth[..., None]
+    inside = np.s_[40:-40, 40:-40]
+    correlation = np.corrcoef([errors[inside][..., channel].ravel() for channel in range(3)])
+    assert np.abs(correlation - np.eye(3)).max() < 0.5
+    assert errors[..., 1].std() <= errors[..., 0].std() * 1.1
+    assert pair.noise > 0.02
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_pairs_of_every_kind_are_finite_and_not_hopeless(kind):
+    drawn = pairs.draw_pair(3, 96, kind)
+    assert drawn.kind == kind
+    assert drawn.noisy.shape == (96, 96, 3)
+    assert np.isfinite(drawn.noisy).all()
+    assert np.isfinite(drawn.truth).all()
+    assert drawn.noise <= pairs.NOISIEST
+
+
+def test_float16_keeps_values_just_below_a_power_of_two(tmp_path, monkeypatch):
+    """HDF5's own conversion from float32 makes 0.25 of 0.49999."""
+    values = np.full((16, 16), 0.49999, np.float32)
+    almost = pairs.Pair(np.repeat(values[..., None], 3, 2), values, 1.0, "foam", 0.1)
+    monkeypatch.setattr(pairs, "draw_pair", lambda *_: almost)
+    pairs.write_pairs(tmp_path / "pairs.h5", count=1, held_out=1, columns=16, seed=1, ncore=1)
+    written = contents(tmp_path / "pairs.h5")
+    assert (written["train_gt"] == 0.5).all()
+    assert (written["test_ns"] == 0.5).all()
+
+
+def test_a_file_that_exists_is_kept_unless_it_may_be_replaced(tmp_path):
+    path = tmp_path / "scan.h5"
+    path.write_text("precious")
+    small = ["--columns", 64, "--rows", 1, "--angles", 4]
+    with pytest.raises(OutputError, match="exists; choose another name, or replace it with --overwrite"):
+        command("scan", path, *small)
+    assert path.read_text() == "precious"
+    command("scan", path, *small, "--overwrite")
+    assert h5py.is_hdf5(path)
+
+
+def test_nothing_half_written_is_left_behind(tmp_path):
+    def interrupted():
+        with new_hdf5(tmp_path / "half.h5") as file:
+            file["some"] = 1
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_not_there_is_told(tmp_path):
+    with pytest.raises(OutputError, match="cannot be written"):
+        command("scan", tmp_path / "no" / "scan.h5", "--columns", 64, "--rows", 1, "--angles", 4)
+
+
+def test_an_impossible_exposure_is_a_fault_of_the_user(tmp_path):
+    with pytest.raises(DataError, match="simulate scan: counts: must be above 0"):
+        command("scan", tmp_path / "scan.h5", "--counts", -1)
+    assert list(tmp_path.iterdir()) == []

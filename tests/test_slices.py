@@ -1,0 +1,78 @@
+"""Whole slices through a network made of numpy whose reach and codes are known."""
+
+import numpy as np
+import pytest
+
+from tomopy_edge.job import Tally
+from tomopy_edge.networks.quantize import QuantParams, dequantize
+from tomopy_edge.networks.slices import Account, SliceNetwork
+from tomopy_edge.networks.tiling import TileGrid
+
+
+class Middle:
+    """A network that returns its middle channel, with a buffer it reuses as careless runtimes do."""
+
+    def __init__(self, *, batch=4, tile=16, channels=1, params=None):
+        self.shape = (batch, tile, tile, channels)
+        self.input_params = self.output_params = params
+        self.seen = 0
+
+    def infer(self, tiles):
+        assert tiles.shape == self.shape
+        assert tiles.dtype == (np.float32 if self.input_params is None else np.int8)
+        self.seen += len(tiles)
+        return tiles[..., self.shape[3] // 2]
+
+    def close(self):
+        self.seen = -1
+
+
+def run(network, noisy, halo=3, stride=10):
+    tally = Tally()
+    grid = TileGrid(noisy.shape[1:], network.shape[1], halo, stride)
+    return SliceNetwork(network, grid, Account("denoise", tally))(noisy), tally
+
+
+@pytest.mark.parametrize("shape", [(1, 16, 16), (2, 33, 50), (3, 7, 90)])
+@pytest.mark.parametrize("stride", [10, 6])
+def test_slices_survive_the_int8_trip_to_half_a_code(shape, stride):
+    noisy = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    clean, tally = run(Middle(params=QuantParams(0.05, -3)), noisy, stride=stride)
+    np.testing.assert_allclose(clean, noisy, atol=0.0251)
+    assert tally.counts == {}
+
+
+@pytest.mark.parametrize("params", [None, QuantParams(0.05, 0)])
+def test_the_middle_of_three_adjacent_slices_is_denoised(params):
+    noisy = np.random.default_rng(0).normal(size=(5, 20, 20)).astype(np.float32)
+    clean, _ = run(Middle(channels=3, params=params), noisy)
+    np.testing.assert_allclose(clean, noisy[1:4], atol=0.0251)
+
+
+@pytest.mark.parametrize("batch", [1, 3, 64])
+def test_any_number_of_tiles_fits_a_batch(batch):
+    noisy = np.random.default_rng(0).normal(size=(1, 45, 30)).astype(np.float32)
+    clean, _ = run(Middle(batch=batch), noisy)
+    np.testing.assert_array_equal(clean, noisy)
+
+
+def test_saturated_pixels_are_counted_once_and_not_again_for_their_neighbours():
+    noisy = np.zeros((5, 16, 16), np.float32)
+    noisy[2, 4, 4] = 1e6
+    noisy[0, 5, 5] = 1e6
+    _, tally = run(Middle(channels=3, params=QuantParams(0.05, 0)), noisy)
+    assert tally.counts["denoise"]["pixels saturated at the int8 input"] == 1
+
+
+def test_quantization_tiling_inference_and_stitching_are_timed_and_the_seam_measured():
+    noisy = np.random.default_rng(0).normal(size=(2, 33, 50)).astype(np.float32)
+    _, tally = run(Middle(params=QuantParams(0.05, -3)), noisy)
+    assert set(tally.seconds["denoise"]) == {"quantization", "tiling", "inference", "stitching"}
+    assert len(tally.measures["denoise"]["seam index"]) == 2
+
+
+def test_what_was_quantized_on_the_way_out_is_what_the_codes_say():
+    params = QuantParams(0.25, 7)
+    noisy = np.full((1, 16, 16), 3.1, np.float32)
+    clean, _ = run(Middle(params=params), noisy)
+    np.testing.assert_array_equal(clean, dequantize(np.full((1, 16, 16), 19, np.int8), params))

@@ -1,0 +1,46 @@
+"""Reconstruct and denoise X-ray tomography at the instrument."""
+
+from tomopy_edge.data import Scan, Sinograms, Transmission, Volume
+from tomopy_edge.errors import DataError, EdgeError, ModelError, OutputError, PluginError, RecipeError
+from tomopy_edge.hookspecs import (
+    Choice,
+    Denoiser,
+    DenoiserEntry,
+    ReconstructorEntry,
+    StageEntry,
+    Step,
+    each_chunk,
+    hookimpl,
+)
+from tomopy_edge.job import Job, Tally
+from tomopy_edge.options import options
+from tomopy_edge.recon import recon_and_denoise
+from tomopy_edge.run_scan import run
+from tomopy_edge.version import __version__
+
+__all__ = [
+    "Choice",
+    "DataError",
+    "Denoiser",
+    "DenoiserEntry",
+    "EdgeError",
+    "Job",
+    "ModelError",
+    "OutputError",
+    "PluginError",
+    "RecipeError",
+    "ReconstructorEntry",
+    "Scan",
+    "Sinograms",
+    "StageEntry",
+    "Step",
+    "Tally",
+    "Transmission",
+    "Volume",
+    "__version__",
+    "each_chunk",
+    "hookimpl",
+    "options",
+    "recon_and_denoise",
+    "run",
+]

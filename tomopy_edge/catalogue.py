@@ -1,0 +1,66 @@
+"""What the plugins offer, looked up by name."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar, cast
+
+import pluggy
+
+from tomopy_edge.errors import PluginError, did_you_mean
+from tomopy_edge.hookspecs import DenoiserEntry, ReconstructorEntry, StageEntry
+
+log = logging.getLogger(__name__)
+
+E = TypeVar("E", StageEntry, ReconstructorEntry, DenoiserEntry)
+
+
+def stages(manager: pluggy.PluginManager) -> dict[str, StageEntry]:
+    """Return every stage on offer, by name."""
+    return _by_name("stage", manager.hook.tomopy_edge_stages, StageEntry)
+
+
+def reconstructors(manager: pluggy.PluginManager) -> dict[str, ReconstructorEntry]:
+    """Return every reconstruction algorithm on offer, by name."""
+    return _by_name("algorithm", manager.hook.tomopy_edge_reconstructors, ReconstructorEntry)
+
+
+def denoisers(manager: pluggy.PluginManager) -> dict[str, DenoiserEntry]:
+    """Return every denoiser on offer, by name."""
+    return _by_name("denoiser", manager.hook.tomopy_edge_denoisers, DenoiserEntry)
+
+
+def find(offers: Mapping[str, E], name: str, kind: str) -> E:
+    """Return the offer called `name`, or raise a `PluginError` that says which there are."""
+    if name not in offers:
+        raise PluginError(f"no {kind} is named {name!r}{did_you_mean(name, offers)} (there are: {', '.join(offers)})")
+    return offers[name]
+
+
+def _by_name(kind: str, hook: pluggy.HookCaller, entry_type: type[E]) -> dict[str, E]:
+    found: dict[str, E] = {}
+    source: dict[str, str] = {}
+    for implementation in hook.get_hookimpls():
+        plugin = implementation.plugin_name
+        for entry in _offers(implementation):
+            if not isinstance(entry, entry_type):
+                raise PluginError(f"plugin {plugin!r} offers {entry!r}; expected a {entry_type.__name__}")
+            if entry.name in found:
+                raise PluginError(
+                    f"two {kind}s are named {entry.name!r}, one from plugin {source[entry.name]!r} and one from "
+                    f"{plugin!r}; uninstall one of them"
+                )
+            found[entry.name], source[entry.name] = entry, plugin
+    return found
+
+
+def _offers(implementation: pluggy.HookImpl) -> list[Any]:
+    # One by one rather than through the hook call, so that a plugin that fails here is left out alone, and so that
+    # two offers of one name can be told apart by where they came from.
+    try:
+        offers: list[Any] = [*cast("Iterable[Any]", implementation.function())]
+    except Exception as error:  # noqa: BLE001 - one broken plugin must not stop a run that does not use it
+        log.warning("plugin %s is left out: %s: %s", implementation.plugin_name, type(error).__name__, error)
+        return []
+    return offers

@@ -1,0 +1,49 @@
+"""`tomopy-edge check`: everything about a recipe and a scan that can be known before computing."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from tomopy_edge.output import default_output
+from tomopy_edge.plugins import make_manager
+from tomopy_edge.readers import open_scan
+from tomopy_edge.recipe import read_recipe
+from tomopy_edge.run_scan import expect_whole
+from tomopy_edge.stages.read import row_ranges
+
+
+def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the verb's parser."""
+    parser = verbs.add_parser(
+        "check",
+        help="check a recipe, and whether it fits a scan, without running it",
+        description="Check a recipe, and with a scan also whether that can be read and what would be made of it.",
+    )
+    parser.add_argument("recipe", type=Path, help="YAML file")
+    parser.add_argument("scan", type=Path, nargs="?", help="scan file")
+    parser.add_argument(
+        "--set", dest="overrides", action="append", default=[], metavar="STAGE.OPTION=VALUE", help="as for `run`"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the recipe as it was understood, and what it would make of the scan."""
+    recipe = read_recipe(args.recipe, make_manager(), args.overrides)
+    expect_whole(recipe)
+    lines = [f"{args.recipe}: {len(recipe.blocks)} stages, no faults", "", recipe.to_yaml().rstrip()]
+    if args.scan is not None:
+        with open_scan(args.scan) as scan:
+            ranges = row_ranges(scan, recipe.blocks[0].options, scan.rows)
+            rows = ranges[-1].last - ranges[0].first
+            gigabytes = rows * scan.columns**2 * 4 / 1e9
+            lines += [
+                "",
+                f"{scan.source}: {scan.angles} projections of {scan.rows} rows and {scan.columns} columns",
+                f"would make {rows} slices of {scan.columns} x {scan.columns} pixels ({gigabytes:.2f} GB as float32)",
+                f"default output: {default_output(args.scan)}",
+            ]
+            lines += scan.notes
+    print("\n".join(lines))  # noqa: T201 - this is what the command is for
+    return 0

@@ -1,0 +1,66 @@
+"""`tomopy-edge quantize`: a trained network becomes a model folder for the edge."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from tomopy_edge.cli.scan_options import positive
+from tomopy_edge.errors import EdgeError
+
+
+def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the verb's parser."""
+    parser = verbs.add_parser(
+        "quantize",
+        help="export a trained network as int8 and float .tflite",
+        description="Export a trained network into a model folder: full int8 and float .tflite files for several tile "
+        "sizes, and the manifest. A Fine-Tune network is added to the folder of its denoiser. Needs the extra `train`.",
+    )
+    parser.add_argument("network", type=Path, help=".keras file that `tomopy-edge train` wrote")
+    parser.add_argument("pairs", type=Path, help="pairs that it was trained on, to measure ranges on")
+    parser.add_argument("folder", type=Path, help="model folder to make, or to add a Fine-Tune network to")
+    parser.add_argument("--tiles", type=positive, nargs="+", help="edges of the int8 tiles (default: 64 to 1152)")
+    parser.add_argument("--float-tiles", type=positive, nargs="*", help="edges of the float tiles (default: 256)")
+    parser.add_argument("--samples", type=positive, default=128, help="tiles to measure on (default: 128)")
+    parser.add_argument("--seed", type=int, default=1, help="of their drawing (default: 1)")
+    parser.add_argument(
+        "--made-by", action="append", default=[], metavar="COMMAND", help="a command for the manifest; may be repeated"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Export, and print how the int8 network compares with the float one on the held-out pairs."""
+    require_training()
+    from tomopy_edge.cli.simulate import command_line
+    from tomopy_edge.errors import ModelError
+    from tomopy_edge.training.comparison import compare
+    from tomopy_edge.training.quantize import QuantizeOptions, quantize_model
+
+    sizes: dict[str, Any] = {"tiles": args.tiles, "float_tiles": args.float_tiles}
+    sizes = {name: tuple(edges) for name, edges in sizes.items() if edges is not None}
+    commands = (*args.made_by, command_line().split(" --made-by")[0])
+    try:
+        chosen = QuantizeOptions(samples=args.samples, seed=args.seed, name=args.folder.name, **sizes)
+        written = quantize_model(args.network, args.pairs, args.folder, chosen, commands)
+    except ValueError as error:
+        raise ModelError(f"quantize: {error}") from None
+    print(f"model: {args.folder}")  # noqa: T201 - what the command is for
+    int8 = args.folder / next(entry["file"] for entry in written if entry["precision"] == "int8")
+    for name, scores in compare(args.network, args.pairs, int8).items():
+        print(f"{name:>6}: PSNR {scores.psnr:.2f} dB, SSIM {scores.ssim:.4f}")  # noqa: T201
+    return 0
+
+
+def require_training() -> None:
+    """Quiet TensorFlow, or raise an `EdgeError` where Keras or its backend is missing."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    missing = [name for name in ("keras", os.environ.get("KERAS_BACKEND", "tensorflow")) if find_spec(name) is None]
+    if missing:
+        raise EdgeError(
+            f"{' and '.join(missing)} cannot be imported; install them with: pip install 'tomopy-edge[train]'"
+        )

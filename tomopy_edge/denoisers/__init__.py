@@ -1,0 +1,1 @@
+"""The denoisers that come in the box: one module each."""

@@ -1,0 +1,129 @@
+"""The TomoGAN generator in tiles, int8 or float: what a model folder holds, run as a denoiser.
+
+Z. Liu et al., "TomoGAN: low-dose synchrotron x-ray tomography with generative adversarial networks", J. Opt. Soc. Am. A
+37, 422 (2020), on an edge device as in V. Abeykoon et al., "Scientific Image Restoration Anywhere" (2019).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import Literal
+
+import numpy as np
+
+from tomopy_edge.data import Float32, Volume
+from tomopy_edge.errors import ModelError
+from tomopy_edge.hookspecs import DenoiserEntry
+from tomopy_edge.job import Job
+from tomopy_edge.networks.manifest import NetworkSet, open_model
+from tomopy_edge.networks.slices import Account, SliceNetwork, open_network
+from tomopy_edge.networks.unit import attenuation_unit
+from tomopy_edge.options import options
+
+
+@options
+class NetworkOptions:
+    """Options of everything that runs a trained network."""
+
+    model: str = "tomogan"
+    """Name of a shipped model, or path of a model folder."""
+
+    precision: Literal["int8", "float"] = "int8"
+    """What the network computes in; int8 is the fast one."""
+
+    tile: int | None = None
+    """Edge of the tiles, pixels, of those that the model was exported for; none takes the one that computes least among
+    those that leave no seam."""
+
+    unit: float | None = None
+    """Attenuation per pixel that the network sees as 1; none measures it, once for each scan."""
+
+    def __post_init__(self) -> None:
+        if self.unit is not None and not self.unit > 0:
+            raise ValueError(f"unit: must be above 0 attenuation per pixel, got {self.unit}")
+
+
+class NetworkDenoiser:
+    """A network that is opened when the first slices tell their shape.
+
+    Parameters
+    ----------
+    stage : the stage it works for, in reports
+    part : which of the model's networks: "denoise" or "fine_tune"
+    options : the settled options
+    """
+
+    def __init__(self, stage: str, part: Literal["denoise", "fine_tune"], options: NetworkOptions, job: Job) -> None:
+        if options.unit is None:
+            raise ValueError("unit: not settled; give it, or settle the options on sample slices first")
+        self._model = open_model(options.model)
+        self._networks = networks_of(self._model.manifest.name, getattr(self._model.manifest, part))
+        self._options = options
+        self._unit = np.float32(options.unit)
+        self._job = job
+        self._account = Account(stage, job.tally)
+        self._opened: dict[tuple[int, int], SliceNetwork] = {}
+        self.neighbours = self._networks.neighbours
+
+    def __call__(self, noisy: Float32) -> Float32:
+        """Denoise adjacent slices (z + 2 * neighbours, y, x) -> (z, y, x), attenuation per pixel."""
+        y, x = noisy.shape[1:]
+        network = self._opened.get((y, x)) or self._open((y, x))
+        return network(noisy / self._unit) * self._unit
+
+    def close(self) -> None:
+        """Give the runtime back."""
+        for network in self._opened.values():
+            network.close()
+
+    def _open(self, shape: tuple[int, int]) -> SliceNetwork:
+        file = self._networks.choose(self._options.precision, self._options.tile, shape)
+        network = open_network(
+            self._model, self._networks, file, shape=shape, threads=self._job.ncore, account=self._account
+        )
+        grid = file.grid(shape)
+        tiles = grid.counts[0] * grid.counts[1]
+        seams = "exact" if self._networks.is_exact(file) else f"blended over {grid.overlap} pixels"
+        self._account.tally.note(
+            self._account.stage,
+            f"{self._model.manifest.name}: {file.file}, {tiles} tiles of {file.tile} pixels a slice, seams {seams}",
+        )
+        self._opened[shape] = network
+        return network
+
+
+def networks_of(model: str, networks: NetworkSet | None) -> NetworkSet:
+    """Return `networks`, or raise a `ModelError` where `model` has none."""
+    if networks is None:
+        raise ModelError(f"model {model!r} has no Fine-Tune network; leave the stage fine_tune out, or make one")
+    return networks
+
+
+def check_network(options: NetworkOptions, part: Literal["denoise", "fine_tune"]) -> None:
+    """Raise a `ModelError` unless the model is there, holds what `options` ask for, and its files are whole."""
+    model = open_model(options.model)
+    networks = networks_of(model.manifest.name, getattr(model.manifest, part))
+    networks.choose(options.precision, options.tile, (1, 1))
+    for network in networks.networks:
+        if network.precision == options.precision and options.tile in {None, network.tile}:
+            model.path(network.file, network.sha256)
+
+
+def settle_tomogan(options: NetworkOptions, sample: Volume, _job: Job) -> NetworkOptions:
+    """Return `options` with the unit measured on `sample`."""
+    return options if options.unit is not None else replace(options, unit=attenuation_unit(sample.slices))
+
+
+def _create(options: NetworkOptions, job: Job) -> NetworkDenoiser:
+    return NetworkDenoiser("denoise", "denoise", options, job)
+
+
+ENTRY = DenoiserEntry(
+    "tomogan",
+    "TomoGAN generator in tiles, int8 or float (LiteRT)",
+    NetworkOptions,
+    _create,
+    settle_tomogan,
+    partial(check_network, part="denoise"),
+)

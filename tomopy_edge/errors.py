@@ -1,0 +1,46 @@
+"""The errors a user can cause and mend; the command line prints these without a traceback."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class EdgeError(Exception):
+    """Base of every error a user can mend. Anything else that escapes is a bug."""
+
+
+class RecipeError(EdgeError):
+    """A recipe, or an option given instead of one, is wrong.
+
+    Attributes
+    ----------
+    faults : every fault found, not only the first
+    """
+
+    def __init__(self, source: str, faults: list[str]) -> None:
+        self.faults = faults
+        count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+        super().__init__("\n".join([f"{source}: {count}", *(f"  - {fault}" for fault in faults)]))
+
+
+class PluginError(EdgeError):
+    """A plugin is missing, broken, or in conflict with another."""
+
+
+class DataError(EdgeError):
+    """A scan does not hold what a stage needs."""
+
+
+class ModelError(EdgeError):
+    """A model folder or a network file does not hold what it should."""
+
+
+class OutputError(EdgeError):
+    """The output cannot be written where it was asked for."""
+
+
+def did_you_mean(wrong: str, right: Iterable[str]) -> str:
+    """Return "; did you mean 'x'?" for the nearest of `right`, or "" where none is near."""
+    close = get_close_matches(wrong, list(right), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""

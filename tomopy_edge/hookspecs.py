@@ -1,0 +1,213 @@
+"""The hooks a plugin implements, and the entries it answers with.
+
+Each hook is called once, to ask what there is; no hook runs inside a loop over slices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import pluggy
+
+from tomopy_edge.data import Float32, Sinograms, Volume
+from tomopy_edge.job import Job
+
+hookspec = pluggy.HookspecMarker("tomopy_edge")
+hookimpl = pluggy.HookimplMarker("tomopy_edge")
+"""Marks a plugin's functions: `from tomopy_edge import hookimpl`."""
+
+
+@runtime_checkable
+class Denoiser(Protocol):
+    """Turns noisy slices into clean ones. All that a denoising plugin has to write."""
+
+    neighbours: int
+    """How many slices on each side of a slice it looks at; 0 for one that works slice by slice."""
+
+    def __call__(self, noisy: Float32) -> Float32:
+        """Denoise adjacent slices.
+
+        Parameters
+        ----------
+        noisy : (z + 2 * neighbours, y, x), attenuation per pixel; at the ends of the volume the edge slice is repeated
+
+        Returns
+        -------
+        (z, y, x), attenuation per pixel
+        """
+        ...
+
+
+Reconstructor = Callable[[Sinograms], Volume]
+"""Turns sinograms with a known centre into slices as wide as the detector, attenuation per pixel."""
+
+
+def keep(options: Any, sample: Any, job: Job) -> Any:  # noqa: ARG001 - the form that every `settle` has
+    """Return `options` as they are: there was nothing to find."""
+    return options
+
+
+def accept(options: Any) -> None:
+    """Accept `options`: they name nothing that could be missing."""
+
+
+@dataclass(frozen=True)
+class DenoiserEntry:
+    """A denoiser on offer.
+
+    Attributes
+    ----------
+    name : what a recipe says to choose it, such as "median"
+    summary : one line for `tomopy-edge plugins`
+    options : the `@options` class that its recipe block is read into
+    create : makes the denoiser from its options; import anything heavy in here, not at the top of the plugin. A
+        `close` method, where the denoiser has one, is called at the end of the run.
+    settle : returns the options with everything left open found on sample slices (a `Volume`), once for each scan
+    check : raises an `EdgeError` where the options name what is not there, such as a model; before any data is read
+    """
+
+    name: str
+    summary: str
+    options: type[Any]
+    create: Callable[[Any, Job], Denoiser]
+    settle: Callable[[Any, Volume, Job], Any] = keep
+    check: Callable[[Any], None] = accept
+
+
+@dataclass(frozen=True)
+class ReconstructorEntry:
+    """A reconstruction algorithm on offer.
+
+    Attributes
+    ----------
+    name : what a recipe says to choose it, such as "fbp"
+    summary : one line for `tomopy-edge plugins`
+    options : the `@options` class that its recipe block is read into
+    create : makes the reconstructor from its options; called once for each run
+    check : as for `DenoiserEntry`
+    """
+
+    name: str
+    summary: str
+    options: type[Any]
+    create: Callable[[Any, Job], Reconstructor]
+    check: Callable[[Any], None] = accept
+
+
+@dataclass(frozen=True)
+class Step:
+    """A stage that is open and ready for chunks.
+
+    Attributes
+    ----------
+    apply : takes one chunk and returns the next stage's chunk
+    neighbours : how many slices on each side the chunks need; the pipeline adds them, `apply` returns without them
+    """
+
+    apply: Callable[[Any], Any]
+    neighbours: int = 0
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A stage that runs one of several things by name.
+
+    Attributes
+    ----------
+    option : the option that holds the name; the option `options` holds the chosen thing's own options
+    kind : what is chosen, in words
+    offers : all there is to choose from, by name
+    """
+
+    option: str
+    kind: str
+    offers: Callable[[pluggy.PluginManager], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class StageEntry:
+    """A stage on offer.
+
+    Attributes
+    ----------
+    name : what a recipe says to run it, such as "remove_stripes"
+    summary : one line for `tomopy-edge plugins`
+    options : the `@options` class that its recipe block is read into
+    takes, gives : what it turns into what: `Scan`, `Transmission`, `Sinograms` or `Volume`
+    open : makes it ready for one run, as a context that closes what was opened; see `each_chunk`
+    settle : returns the options with everything left open found on sample rows (of type `takes`), once for each scan
+    choice : set where the stage runs one of several things by name
+    check : as for `DenoiserEntry`
+    """
+
+    name: str
+    summary: str
+    options: type[Any]
+    takes: type[Any]
+    gives: type[Any]
+    open: Callable[[Any, Job], AbstractContextManager[Step]]
+    settle: Callable[[Any, Any, Job], Any] = keep
+    choice: Choice | None = None
+    check: Callable[[Any], None] = accept
+
+
+def each_chunk(function: Callable[[Any, Any, Job], Any]) -> Callable[[Any, Job], AbstractContextManager[Step]]:
+    """Return the `open` of a stage that keeps nothing between chunks: `function(chunk, options, job)`."""
+
+    @contextmanager
+    def opened(options: Any, job: Job) -> Iterator[Step]:
+        yield Step(lambda chunk: function(chunk, options, job))
+
+    return opened
+
+
+@hookspec
+def tomopy_edge_stages() -> Iterable[StageEntry]:
+    """Offer stages that a recipe can name.
+
+    Example
+    -------
+    ::
+
+        def smooth(volume, options, job):
+            blurred = gaussian_filter(volume.slices, (0, options.sigma, options.sigma))
+            return dataclasses.replace(volume, slices=blurred)
+
+        @hookimpl
+        def tomopy_edge_stages():
+            yield StageEntry("smooth", "Gaussian blur", SmoothOptions, Volume, Volume, each_chunk(smooth))
+    """
+    return ()
+
+
+@hookspec
+def tomopy_edge_reconstructors() -> Iterable[ReconstructorEntry]:
+    """Offer reconstruction algorithms for the stage `reconstruct`.
+
+    Example
+    -------
+    ::
+
+        @hookimpl
+        def tomopy_edge_reconstructors():
+            yield ReconstructorEntry("sirt", "SIRT on the GPU", SirtOptions, create_sirt)
+    """
+    return ()
+
+
+@hookspec
+def tomopy_edge_denoisers() -> Iterable[DenoiserEntry]:
+    """Offer denoisers for the stage `denoise`.
+
+    Example
+    -------
+    ::
+
+        @hookimpl
+        def tomopy_edge_denoisers():
+            yield DenoiserEntry("median", "Median of each neighbourhood", MedianOptions, create_median)
+    """
+    return ()

@@ -1,0 +1,102 @@
+"""What a stage may know of the run it is part of, and where it counts what it repaired."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, SupportsInt
+
+import pluggy
+
+
+def available_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Tally:
+    """What a run clipped, replaced, assumed, measured, and how long it took; printed in the run report.
+
+    Attributes
+    ----------
+    counts : stage -> what was clipped, saturated or replaced -> how often
+    notes : stage -> sentences for the user, each once
+    measures : stage -> quantity -> one number per slice
+    seconds : stage -> part of it -> seconds in all
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._muted = False
+        self.counts: dict[str, dict[str, int]] = {}
+        self.notes: dict[str, list[str]] = {}
+        self.measures: dict[str, dict[str, list[float]]] = {}
+        self.seconds: dict[str, dict[str, float]] = {}
+
+    def count(self, stage: str, what: str, number: SupportsInt) -> None:
+        """Add `number` to how much `stage` counted of `what`; 0 leaves no trace."""
+        if self._muted or not int(number):
+            return
+        with self._lock:
+            counts = self.counts.setdefault(stage, {})
+            counts[what] = counts.get(what, 0) + int(number)
+
+    def note(self, stage: str, sentence: str) -> None:
+        """Keep one sentence about `stage`; a repeated one is kept once."""
+        with self._lock:
+            notes = self.notes.setdefault(stage, [])
+            if sentence not in notes:
+                notes.append(sentence)
+
+    def measure(self, stage: str, quantity: str, number: float) -> None:
+        """Keep `number` for the next slice of `stage`."""
+        if not self._muted:
+            with self._lock:
+                self.measures.setdefault(stage, {}).setdefault(quantity, []).append(float(number))
+
+    @contextmanager
+    def timed(self, stage: str, part: str) -> Iterator[None]:
+        """Add the seconds spent inside to `part` of `stage`."""
+        start = time.perf_counter()
+        yield
+        took = time.perf_counter() - start
+        if not self._muted:
+            with self._lock:
+                seconds = self.seconds.setdefault(stage, {})
+                seconds[part] = seconds.get(part, 0.0) + took
+
+    @contextmanager
+    def muted(self) -> Iterator[None]:
+        """Count, measure and time nothing inside: sample rows come again in the run and must not count twice."""
+        self._muted = True
+        try:
+            yield
+        finally:
+            self._muted = False
+
+
+@dataclass(frozen=True)
+class Job:
+    """The run that a stage is part of. `Job()` will do for calling a stage by hand.
+
+    Attributes
+    ----------
+    ncore : threads to use
+    tally : where repairs are counted
+    plugins : the plugin manager, for stages that look up what they run by name; None where there are none to ask
+    scan : the open scan (see `tomopy_edge.readers`), or None where arrays were given
+    output : folder to write into, or None where nothing is written
+    overwrite : whether files of an earlier run may be replaced
+    """
+
+    ncore: int = field(default_factory=available_cores)
+    tally: Tally = field(default_factory=Tally)
+    plugins: pluggy.PluginManager | None = None
+    scan: Any = None
+    output: Path | None = None
+    overwrite: bool = False

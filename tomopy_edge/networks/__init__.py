@@ -1,0 +1,1 @@
+"""Run a trained network over slices: units, tiles, int8 codes, model folders, runtimes."""

@@ -1,0 +1,191 @@
+"""Read a model folder: which networks it holds, for which tiles, and whether its files are what they were."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from tomopy_edge.errors import ModelError, did_you_mean
+from tomopy_edge.networks.tiling import TileGrid, computed_pixels
+from tomopy_edge.options import options
+from tomopy_edge.shipped import shipped
+from tomopy_edge.strict import StrictError, read_strictly
+
+MANIFEST = "manifest.json"
+
+
+@options
+class NetworkFile:
+    """One .tflite file of a model."""
+
+    file: str
+    """Name within the model folder."""
+
+    sha256: str
+    """What the file's bytes must hash to."""
+
+    precision: Literal["int8", "float"]
+    """What it computes in."""
+
+    tile: int
+    """Edge of the tiles it takes, pixels."""
+
+    batch: int = 1
+    """Tiles it takes at once."""
+
+    halo: int
+    """Border of a tile that is seen and not kept, pixels."""
+
+    stride: int
+    """From one tile to the next, pixels; less than tile - 2 * halo where neighbouring cores are blended."""
+
+    def __post_init__(self) -> None:
+        if Path(self.file).name != self.file:
+            raise ValueError(f"file: must be a name within the model folder, got {self.file!r}")
+        TileGrid((1, 1), self.tile, self.halo, self.stride)
+
+    def grid(self, shape: tuple[int, int]) -> TileGrid:
+        """Return the tiles of a slice of `shape` (y, x)."""
+        return TileGrid(shape, self.tile, self.halo, self.stride)
+
+
+@options
+class NetworkSet:
+    """One trained network, exported for several tile sizes and precisions."""
+
+    channels: int
+    """Adjacent slices it takes: an odd number, of which the middle one is denoised."""
+
+    reach: int
+    """How far one output pixel looks, pixels on each side."""
+
+    multiple: int
+    """Its poolings together: tiles, halos and strides must be multiples of it, or a tile sees another pooling grid."""
+
+    networks: tuple[NetworkFile, ...]
+    """The exported files."""
+
+    def __post_init__(self) -> None:
+        if self.channels < 1 or self.channels % 2 == 0:
+            raise ValueError(f"channels: must be odd, so that there is a middle slice; got {self.channels}")
+        for network in self.networks:
+            if network.tile % self.multiple or network.halo % self.multiple or network.stride % self.multiple:
+                raise ValueError(
+                    f"networks: tile, halo and stride of {network.file} must be multiples of {self.multiple}, "
+                    f"got {network.tile}, {network.halo} and {network.stride}"
+                )
+
+    @property
+    def neighbours(self) -> int:
+        """Slices on each side of the middle one."""
+        return self.channels // 2
+
+    def is_exact(self, network: NetworkFile) -> bool:
+        """Return whether tiling with `network` changes nothing: its halo covers the reach."""
+        return network.halo >= self.reach
+
+    def choose(self, precision: str, tile: int | None, shape: tuple[int, int]) -> NetworkFile:
+        """Return the file for slices of `shape` (y, x): the one with `tile`, or the exact one that computes least.
+
+        Raises
+        ------
+        ModelError : where there is none of that precision or tile
+        """
+        fitting = [network for network in self.networks if network.precision == precision]
+        if not fitting:
+            raise ModelError(f"the model holds no {precision} network")
+        if tile is not None:
+            fitting = [network for network in fitting if network.tile == tile]
+            if not fitting:
+                sizes = sorted({n.tile for n in self.networks if n.precision == precision})
+                raise ModelError(f"the model holds no {precision} network for tiles of {tile} pixels, only of {sizes}")
+        return min(fitting, key=lambda n: (not self.is_exact(n), computed_pixels(n.grid(shape))))
+
+
+@options
+class Manifest:
+    """What a model folder says of itself, in `manifest.json`."""
+
+    format: Literal[1]
+    """Version of this layout."""
+
+    name: str
+    """What a recipe calls the model."""
+
+    summary: str
+    """One line for `tomopy-edge models`."""
+
+    licence: str
+    """SPDX identifier."""
+
+    commands: tuple[str, ...]
+    """What made the model, in order."""
+
+    seed: int
+    """Seed of its training."""
+
+    denoise: NetworkSet
+    """The network of the stage `denoise`."""
+
+    fine_tune: NetworkSet | None = None
+    """The network of the stage `fine_tune`, trained on the quantized output of the first."""
+
+    files: dict[str, str] = field(default_factory=dict)
+    """Further files of the folder and their sha256, such as the trainable .keras model."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model folder that was read."""
+
+    folder: Path
+    manifest: Manifest
+
+    def path(self, file: str, sha256: str) -> Path:
+        """Return the path of `file`, or raise a `ModelError` where it is not what the manifest says."""
+        path = self.folder / file
+        try:
+            found = hashlib.sha256(path.read_bytes()).hexdigest()
+        except OSError as error:
+            raise ModelError(f"{path}: cannot be read ({error.strerror}), though the manifest names it") from None
+        if found != sha256:
+            raise ModelError(
+                f"{path}: its sha256 is {found[:12]}..., the manifest says {sha256[:12]}...; the file is damaged or "
+                "was exchanged, so fetch or make the model again"
+            )
+        return path
+
+
+def model_names() -> list[str]:
+    """Return the names of the models that come with the package."""
+    return sorted(path.parent.name for path in shipped("models").glob(f"*/{MANIFEST}"))
+
+
+def open_model(name: str) -> Model:
+    """Return the model called `name`, or the one in the folder `name`.
+
+    Raises
+    ------
+    ModelError : where there is none, or its manifest is faulty
+    """
+    folder = Path(name).expanduser() if Path(name).name != name else shipped("models") / name
+    if not (folder / MANIFEST).is_file() and (Path(name) / MANIFEST).is_file():
+        folder = Path(name)
+    try:
+        raw = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        return Model(folder, read_strictly(Manifest, raw))
+    except FileNotFoundError:
+        names = model_names()
+        raise ModelError(
+            f"no model is named {name!r}{did_you_mean(name, names)} (shipped: {', '.join(names) or 'none'}; "
+            f"or give a folder that holds a {MANIFEST})"
+        ) from None
+    except json.JSONDecodeError as error:
+        raise ModelError(f"{folder / MANIFEST}: not JSON: {error}") from None
+    except StrictError as error:
+        raise ModelError("\n  - ".join([f"{folder / MANIFEST}:", *error.faults])) from None
+    except OSError as error:
+        raise ModelError(f"{folder / MANIFEST}: cannot be read: {error.strerror}") from None

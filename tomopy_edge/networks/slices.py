@@ -1,0 +1,138 @@
+"""Put whole slices through a network: quantize, cut into tiles, infer, stitch, dequantize."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tomopy_edge.data import Float32
+from tomopy_edge.errors import ModelError
+from tomopy_edge.job import Tally
+from tomopy_edge.networks.backend import Backend
+from tomopy_edge.networks.litert import LiteRT
+from tomopy_edge.networks.manifest import Model, NetworkFile, NetworkSet
+from tomopy_edge.networks.quantize import dequantize, quantize
+from tomopy_edge.networks.tiling import TileGrid, blend, cut, seam_index, stitch
+
+
+@dataclass(frozen=True)
+class Account:
+    """Where the counts of one network go.
+
+    Attributes
+    ----------
+    stage : the stage they are told for
+    tally : what keeps them
+    """
+
+    stage: str
+    tally: Tally
+
+
+def open_network(
+    model: Model,
+    networks: NetworkSet,
+    network: NetworkFile,
+    *,
+    shape: tuple[int, int],
+    threads: int,
+    account: Account,
+) -> SliceNetwork:
+    """Return `network`, one of the `networks` of `model`, open for slices of `shape` (y, x).
+
+    Raises
+    ------
+    ModelError : where the file is not what the manifest says
+    """
+    path = model.path(network.file, network.sha256)
+    backend = LiteRT(path, threads)
+    expected = (network.batch, network.tile, network.tile, networks.channels)
+    if backend.shape != expected:
+        raise ModelError(f"{path}: takes tiles of {backend.shape}, the manifest says {expected}")
+    for end, params in (("input", backend.input_params), ("output", backend.output_params)):
+        if (params is None) != (network.precision == "float"):
+            raise ModelError(f"{path}: the manifest calls it {network.precision}, its {end} says otherwise")
+    return SliceNetwork(backend, network.grid(shape), account)
+
+
+class SliceNetwork:
+    """A network that is open, for slices of one shape.
+
+    Parameters
+    ----------
+    backend : the network, tile by tile
+    grid : the tiles of a slice
+    account : who is told of saturated pixels, seams and times
+    """
+
+    def __init__(self, backend: Backend, grid: TileGrid, account: Account) -> None:
+        self._backend = backend
+        self._grid = grid
+        self._account = account
+        self._channels = backend.shape[3]
+
+    def __call__(self, noisy: Float32) -> Float32:
+        """Denoise adjacent slices.
+
+        Parameters
+        ----------
+        noisy : (z + channels - 1, y, x), in the network's unit
+
+        Returns
+        -------
+        (z, y, x), in the network's unit
+        """
+        tally, stage = self._account.tally, self._account.stage
+        with tally.timed(stage, "quantization"):
+            codes = self._encode(noisy)
+        clean = np.empty((len(noisy) - self._channels + 1, *noisy.shape[1:]), np.float32)
+        for z in range(len(clean)):
+            with tally.timed(stage, "tiling"):
+                tiles = cut(codes[z : z + self._channels], self._grid)
+            with tally.timed(stage, "inference"):
+                answers = self._infer(tiles)
+            with tally.timed(stage, "stitching"):
+                clean[z] = self._join(answers)
+            if self._grid.seams != ([], []):
+                tally.measure(stage, "seam index", seam_index(clean[z], self._grid))
+        return clean
+
+    def close(self) -> None:
+        """Give the runtime back."""
+        self._backend.close()
+
+    def _encode(self, noisy: Float32) -> NDArray[Any]:
+        params = self._backend.input_params
+        if params is None:
+            return noisy
+        codes, saturated = quantize(noisy, params)
+        # Neighbouring slices of the next chunk are counted there.
+        edge = self._channels // 2
+        if saturated and edge:
+            _, saturated = quantize(noisy[edge : len(noisy) - edge], params)
+        self._account.tally.count(self._account.stage, "pixels saturated at the int8 input", saturated)
+        return codes
+
+    def _infer(self, tiles: NDArray[Any]) -> NDArray[Any]:
+        batch = self._backend.shape[0]
+        answers = np.empty(tiles.shape[:3], tiles.dtype)
+        for first in range(0, len(tiles), batch):
+            some = tiles[first : first + batch]
+            if len(some) < batch:
+                some = np.concatenate([some, np.repeat(some[-1:], batch - len(some), axis=0)])
+            answers[first : first + batch] = self._backend.infer(some)[: len(tiles) - first]
+        return answers
+
+    def _join(self, answers: NDArray[Any]) -> Float32:
+        params = self._backend.output_params
+        if self._grid.overlap:
+            return blend(answers if params is None else dequantize(answers, params), self._grid)
+        if params is None:
+            return stitch(answers, self._grid)
+        codes = stitch(answers, self._grid)
+        saturated = int(np.count_nonzero((codes == np.int8(-128)) | (codes == np.int8(127))))
+        self._account.tally.count(self._account.stage, "pixels at the end of the int8 output range", saturated)
+        return dequantize(codes, params)

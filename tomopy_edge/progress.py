@@ -1,0 +1,68 @@
+"""How far a long job has come: a bar with its rate on a terminal, a line now and then in a log."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+LINE_EVERY = 10.0
+"""Seconds between two lines in a log."""
+
+
+def track(things: Iterable[T], *, total: int, what: str, sizes: Iterable[int] | None = None) -> Iterator[T]:
+    """Yield `things` and show how many of `total` are done.
+
+    Parameters
+    ----------
+    things : what is worked through; each counts as done when the next is asked for
+    total : how many units of work there are
+    what : the unit, in words, such as "slices"
+    sizes : units of work in each thing; None means one each
+    """
+    show = _bar if sys.stderr.isatty() else _lines
+    return show(things, iter(sizes) if sizes is not None else None, total, what)
+
+
+def _bar(things: Iterable[T], sizes: Iterator[int] | None, total: int, what: str) -> Iterator[T]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(what, total=total, rate="")
+        start = time.monotonic()
+        done = 0
+        for thing in things:
+            yield thing
+            done += next(sizes) if sizes is not None else 1
+            bar.update(task, completed=done, rate=_rate(done, start))
+
+
+def _lines(things: Iterable[T], sizes: Iterator[int] | None, total: int, what: str) -> Iterator[T]:
+    start = told = time.monotonic()
+    done = 0
+    for thing in things:
+        yield thing
+        done += next(sizes) if sizes is not None else 1
+        now = time.monotonic()
+        if now - told >= LINE_EVERY or done >= total:
+            log.info("%d of %d %s, %s", done, total, what, _rate(done, start))
+            told = now
+
+
+def _rate(done: int, start: float) -> str:
+    seconds = (time.monotonic() - start) / max(done, 1)
+    return f"{1 / seconds:.1f}/s" if 0 < seconds < 1 else f"{seconds:.1f} s each"

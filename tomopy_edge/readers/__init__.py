@@ -1,0 +1,80 @@
+"""Opens scans: which format a file is in is decided here, by what it contains."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tomopy_edge.errors import DataError, did_you_mean
+from tomopy_edge.readers import beamlines, data_exchange, nxtomo
+from tomopy_edge.readers.arrays import ArrayScan
+from tomopy_edge.readers.hdf5_tree import contents
+from tomopy_edge.readers.scan_file import ScanFile
+
+if TYPE_CHECKING:
+    import h5py
+
+__all__ = ["ArrayScan", "ScanFile", "open_scan"]
+
+
+def open_scan(path: Path) -> ScanFile:
+    """Open a scan of any format known here; nothing but angles and descriptions is read yet.
+
+    HDF5 files are recognised as DataExchange (a group `/exchange`) or NXtomo (a NeXus entry) and read with h5py. Other
+    beamline formats go to dxchange where that is installed.
+
+    Parameters
+    ----------
+    path : the file; its extension does not matter
+
+    Returns
+    -------
+    the open scan, a context manager
+
+    Raises
+    ------
+    DataError : where there is no such file, or its contents are no scan, in a message that says what was found
+    """
+    path = Path(path)
+    _expect_file(path)
+    import h5py
+
+    if not h5py.is_hdf5(path):
+        return beamlines.open_foreign(path)
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        raise DataError(f"{path}: this HDF5 file cannot be opened ({error}); is it still being written?") from error
+    try:
+        return _open_hdf5(file, path)
+    except BaseException:
+        file.close()
+        raise
+
+
+def _open_hdf5(file: h5py.File, path: Path) -> ScanFile:
+    if data_exchange.recognises(file):
+        return data_exchange.open_data_exchange(file, str(path))
+    if nxtomo.recognises(file):
+        return nxtomo.open_nxtomo(file, str(path))
+    if beamlines.recognises_als(file):
+        # dxchange opens the file itself.
+        file.close()
+        return beamlines.open_als(path)
+    hints = [f"{name!r}{hint}" for name in file if (hint := did_you_mean(name, ["exchange", "entry"]))]
+    raise DataError(
+        f"{path}: an HDF5 file, but not a scan in a known layout. Expected DataExchange (/exchange/data, data_white, "
+        "data_dark, theta) or NXtomo (<entry>/instrument/<detector>/data and image_key, "
+        f"<entry>/sample/rotation_angle). Found {contents(file)}" + "".join(f"; {hint}" for hint in hints)
+    )
+
+
+def _expect_file(path: Path) -> None:
+    if path.is_dir():
+        scans = sorted(child.name for child in path.iterdir() if child.suffix in {".h5", ".hdf5", ".hdf", ".nxs"})
+        inside = f"; name one of the files in it: {', '.join(scans[:5])}" if scans else ""
+        raise DataError(f"{path}: a folder, not a scan{inside}")
+    if not path.exists():
+        beside = [child.name for child in path.parent.iterdir()] if path.parent.is_dir() else []
+        where = "" if path.parent.is_dir() else f", nor a folder {path.parent}"
+        raise DataError(f"{path}: no such file{where}{did_you_mean(path.name, beside)}")

@@ -1,0 +1,202 @@
+"""A recipe: the stages of a run, in order, each with its options; read strictly from YAML.
+
+::
+
+    - read: {rows: [0, 64]}
+    - normalize
+    - minus_log
+    - find_center: {method: vo}
+    - reconstruct: {algorithm: fbp, options: {filter_name: shepp}}
+    - denoise: {denoiser: tomogan, options: {model: tomogan}}
+    - write: {formats: [tiff, hdf5]}
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pluggy
+import yaml
+
+from tomopy_edge.catalogue import find, stages
+from tomopy_edge.errors import EdgeError, PluginError, RecipeError, did_you_mean
+from tomopy_edge.hookspecs import StageEntry
+from tomopy_edge.shipped import shipped
+from tomopy_edge.strict import StrictError, read_strictly, to_plain
+
+
+@dataclass(frozen=True)
+class Block:
+    """One stage of a recipe.
+
+    Attributes
+    ----------
+    entry : the stage
+    options : its options, an instance of `entry.options`
+    """
+
+    entry: StageEntry
+    options: Any
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything one run needs but the scan.
+
+    Attributes
+    ----------
+    blocks : the stages, in the order they run
+    """
+
+    blocks: tuple[Block, ...]
+
+    def to_plain(self) -> list[dict[str, Any]]:
+        """Return the recipe as YAML would hold it."""
+        return [{block.entry.name: to_plain(block.options)} for block in self.blocks]
+
+    def to_yaml(self) -> str:
+        """Return the recipe as a YAML file's text, every option written out."""
+        return yaml.safe_dump(self.to_plain(), sort_keys=False)
+
+
+def read_recipe(path: Path, manager: pluggy.PluginManager, overrides: Iterable[str] = ()) -> Recipe:
+    """Return the recipe in the YAML file `path`.
+
+    Parameters
+    ----------
+    path : a YAML list of stages, or the name of a shipped recipe such as "quickstart"
+    manager : where stages, algorithms and denoisers are looked up
+    overrides : `stage.option=value`, the value in YAML; they win over the file
+
+    Raises
+    ------
+    RecipeError : with every fault found
+    """
+    if not path.exists() and (shipped("recipes") / f"{path}.yaml").is_file():
+        path = shipped("recipes") / f"{path}.yaml"
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        hint = did_you_mean(path.stem, _shipped_names())
+        raise RecipeError(str(path), [f"cannot be read: {error.strerror}{hint}"]) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise RecipeError(str(path), [f"not YAML: {' '.join(str(error).split())}"]) from None
+    return parse_recipe(raw, manager, source=str(path), overrides=overrides)
+
+
+def parse_recipe(
+    raw: Any, manager: pluggy.PluginManager, *, source: str = "recipe", overrides: Iterable[str] = ()
+) -> Recipe:
+    """Return the recipe that plain data `raw` (a list of stages) describes; see `read_recipe`."""
+    if not isinstance(raw, list) or not raw:
+        raise RecipeError(source, [f"expected a list of stages such as '- reconstruct: {{}}', got {_short(raw)}"])
+    faults: list[str] = []
+    pairs = [_name_and_options(item, number, faults) for number, item in enumerate(raw, start=1)]
+    named = [pair for pair in pairs if pair is not None]
+    for override in overrides:
+        _override(named, override, faults)
+    known = stages(manager)
+    blocks: list[Block] = []
+    for name, given in named:
+        if name not in known:
+            faults.append(f"{name}: no such stage{did_you_mean(name, known)} (there are: {', '.join(known)})")
+            continue
+        try:
+            blocks.append(Block(known[name], _read_options(known[name], given, manager)))
+        except StrictError as error:
+            faults.extend(error.faults)
+    if not faults:
+        faults.extend(_chain_faults(blocks))
+    if faults:
+        raise RecipeError(source, faults)
+    return Recipe(tuple(blocks))
+
+
+def _shipped_names() -> list[str]:
+    return [path.stem for path in shipped("recipes").glob("*.yaml")]
+
+
+def _name_and_options(item: Any, number: int, faults: list[str]) -> tuple[str, dict[str, Any]] | None:
+    if isinstance(item, str):
+        return item, {}
+    if isinstance(item, Mapping) and len(item) == 1:
+        ((name, given),) = item.items()
+        if isinstance(name, str) and (given is None or isinstance(given, Mapping)):
+            return name, dict(given or {})
+        faults.append(f"{name}: expected its options as a mapping, got {_short(given)}")
+        return None
+    faults.append(f"stage {number}: expected one stage such as 'minus_log' or 'denoise: {{...}}', got {_short(item)}")
+    return None
+
+
+def _override(named: list[tuple[str, dict[str, Any]]], override: str, faults: list[str]) -> None:
+    place, equals, text = override.partition("=")
+    stage, *path = place.split(".")
+    if not equals or not path or not all(path):
+        faults.append(f"--set {override}: expected stage.option=value")
+        return
+    owners = [given for name, given in named if name == stage]
+    if len(owners) != 1:
+        names = [name for name, _ in named]
+        what = (
+            f"stands {len(owners)} times in the recipe"
+            if owners
+            else f"is not in the recipe{did_you_mean(stage, names)}"
+        )
+        faults.append(f"--set {override}: the stage {stage!r} {what}")
+        return
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        faults.append(f"--set {override}: the value is not YAML")
+        return
+    target = owners[0]
+    for part in path[:-1]:
+        inner = target.get(part)
+        # A copy: plain data that came from a caller is not ours to change.
+        target[part] = dict(inner) if isinstance(inner, Mapping) else {}
+        target = target[part]
+    target[path[-1]] = value
+
+
+def _read_options(entry: StageEntry, given: dict[str, Any], manager: pluggy.PluginManager) -> Any:
+    options = read_strictly(entry.options, given, at=entry.name)
+    _check(entry.check, options, at=entry.name)
+    choice = entry.choice
+    if choice is None:
+        return options
+    try:
+        chosen = find(choice.offers(manager), getattr(options, choice.option), choice.kind)
+    except PluginError as error:
+        raise StrictError([f"{entry.name}.{choice.option}: {error}"]) from None
+    own = read_strictly(chosen.options, options.options, at=f"{entry.name}.options")
+    _check(chosen.check, own, at=f"{entry.name}.options")
+    return dataclasses.replace(options, options=own)
+
+
+def _check(check: Callable[[Any], None], options: Any, at: str) -> None:
+    try:
+        check(options)
+    except EdgeError as error:
+        raise StrictError([f"{at}: {error}"]) from None
+
+
+def _chain_faults(blocks: list[Block]) -> list[str]:
+    faults = []
+    for before, after in pairwise(blocks):
+        if before.entry.gives is not after.entry.takes:
+            faults.append(
+                f"{after.entry.name}: takes {after.entry.takes.__name__}, but {before.entry.name} before it gives "
+                f"{before.entry.gives.__name__}"
+            )
+    return faults
+
+
+def _short(value: Any, longest: int = 60) -> str:
+    text = "nothing" if value is None else repr(value)
+    return text if len(text) <= longest else f"{text[:longest]}..."

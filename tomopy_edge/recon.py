@@ -1,0 +1,170 @@
+"""Arrays in, denoised slices out: the one call for a scientist's script."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pluggy
+from numpy.typing import ArrayLike
+
+from tomopy_edge.data import Float32, Float64, Sinograms
+from tomopy_edge.errors import DataError
+from tomopy_edge.job import Job, Tally, available_cores
+from tomopy_edge.networks.manifest import open_model
+from tomopy_edge.pipeline import CHUNK_MEMORY, SAMPLE_ROWS, rows_that_fit, settle, stream
+from tomopy_edge.plugins import make_manager
+from tomopy_edge.readers.arrays import ArrayScan
+from tomopy_edge.recipe import Recipe, parse_recipe
+from tomopy_edge.reconstructors.tomopy import from_callable
+from tomopy_edge.stages.read import even_chunks
+from tomopy_edge.stages.reconstruct import open_with
+
+MOST_RADIANS = 4 * np.pi
+"""A larger angle was meant in degrees."""
+
+
+def recon_and_denoise(  # noqa: PLR0913 - TomoPy's names, all but the first two optional and by keyword
+    tomo: ArrayLike,
+    theta: ArrayLike,
+    center: float | ArrayLike | None = None,
+    *,
+    flat: ArrayLike | None = None,
+    dark: ArrayLike | None = None,
+    sinogram_order: bool = False,
+    algorithm: Any = "fbp",
+    filter_name: str | None = None,
+    denoiser: str = "tomogan",
+    model: str = "tomogan",
+    precision: str = "int8",
+    fine_tune: bool | None = None,
+    stripes: str = "none",
+    mask: float | None = 1.0,
+    ncore: int | None = None,
+    nchunk: int | None = None,
+    tally: Tally | None = None,
+    plugins: pluggy.PluginManager | None = None,
+) -> Float32:
+    """Reconstruct projections and denoise the slices.
+
+    Parameters
+    ----------
+    tomo : (angle, row, column), or (row, angle, column) with `sinogram_order`. Raw counts where `flat` is given;
+        otherwise line integrals, as `tomopy.recon` takes them.
+    theta : (angle,), radians
+    center : column of the rotation axis, one number or one per row, with pixel centres at whole numbers; None finds
+        it by Vo's method. (`tomopy.recon` takes columns / 2 for None instead.)
+    flat, dark : (frame, row, column), counts; `dark` None is taken as zero, with a warning
+    algorithm : "fbp" (ours), the name of another reconstructor, or a callable of TomoPy's form
+        `fn(tomo, center, recon, theta, **kwargs)` that fills `recon`
+    filter_name : "ramlak", "shepp", "cosine", "hann", "hamming" or "none"; None is the algorithm's own default
+        ("shepp" for "fbp")
+    denoiser : "tomogan", "none", "total_variation", "non_local_means", or a plugin's
+    model : name of a shipped model or path of a model folder, for "tomogan"
+    precision : "int8" or "float", for "tomogan"
+    fine_tune : whether the model's Fine-Tune network follows; None says yes where an int8 model has one
+    stripes : how rings are removed: a method of the stage `remove_stripes`
+    mask : radius of the circle kept, as a share of the inscribed one; None keeps all
+    ncore : threads; None takes all there are
+    nchunk : rows worked on at once; None chooses by memory. The result does not depend on it.
+    tally : where everything clipped, replaced or measured is counted, for those who want to know
+    plugins : the plugin manager; None finds the installed plugins
+
+    Returns
+    -------
+    (z, y, x) float32, attenuation per pixel; slices lie over those of TomoPy's gridrec
+
+    Raises
+    ------
+    RecipeError, DataError, ModelError, PluginError : a sentence that says where, what was found and how to mend it
+
+    Examples
+    --------
+    >>> import numpy as np, tomopy_edge
+    >>> theta = np.linspace(0, np.pi, 90, endpoint=False)
+    >>> disc = 0.02 * np.sqrt(np.maximum(0, 20.0**2 - (np.arange(64) - 31.5) ** 2))
+    >>> slices = tomopy_edge.recon_and_denoise(np.tile(disc, (90, 2, 1)), theta, 31.5, denoiser="none")
+    >>> slices.shape
+    (2, 64, 64)
+    """
+    manager = plugins or make_manager()
+    job = Job(ncore=ncore or available_cores(), tally=tally or Tally(), plugins=manager)
+    scan = _array_scan(tomo, theta, flat, dark, sinogram_order=sinogram_order)
+    reads = scan.read if flat is not None else partial(_line_integrals, scan)
+    stages: list[dict[str, Any]] = [{"normalize": {}}, {"minus_log": {}}] if flat is not None else []
+    stages.append({"remove_stripes": {"method": stripes}})
+    stages.append({"find_center": {"center": _plain_center(center)}})
+    stages.append({"reconstruct": {"algorithm": "fbp" if callable(algorithm) else algorithm, "mask": mask}})
+    if filter_name is not None and not callable(algorithm):
+        stages[-1]["reconstruct"]["options"] = {"filter_name": filter_name}
+    stages += _network_stages(denoiser, model, precision, fine_tune=fine_tune)
+    recipe = parse_recipe(stages, manager, source="recon_and_denoise")
+    if callable(algorithm):
+        recipe = _with_algorithm(recipe, algorithm, filter_name)
+    middle = max(0, scan.rows // 2 - SAMPLE_ROWS // 2)
+    recipe = settle(recipe, reads(middle, min(scan.rows, middle + SAMPLE_ROWS)), job)
+    chunk = nchunk or rows_that_fit(scan.angles, scan.columns, CHUNK_MEMORY)
+    chunks = (reads(where.first, where.last) for where in even_chunks(0, scan.rows, chunk))
+    return _gather(stream(recipe, chunks, job), scan.rows)
+
+
+def _array_scan(tomo: ArrayLike, theta: ArrayLike, flat: Any, dark: Any, *, sinogram_order: bool) -> ArrayScan:
+    if flat is None and dark is not None:
+        raise DataError("dark is given without flat: give both for raw counts, neither for line integrals")
+    angles = np.asarray(theta, np.float64)
+    if angles.size and np.abs(angles).max() > MOST_RADIANS:
+        raise DataError(f"theta goes up to {np.abs(angles).max():.4g}: these are degrees; give radians (np.deg2rad)")
+    flats, darks = (None if frames is None else np.asarray(frames) for frames in (flat, dark))
+    return ArrayScan(np.asarray(tomo), angles, flats, darks, sinogram_order=sinogram_order, source="tomo")
+
+
+def _line_integrals(scan: ArrayScan, first: int, last: int) -> Sinograms:
+    rows = scan.read(first, last)
+    sinograms = np.ascontiguousarray(rows.projections.swapaxes(0, 1), np.float32)
+    return Sinograms(sinograms, rows.theta, first_row=first)
+
+
+def _network_stages(denoiser: str, model: str, precision: str, *, fine_tune: bool | None) -> list[dict[str, Any]]:
+    if denoiser != "tomogan":
+        if fine_tune:
+            raise DataError(f"fine_tune: belongs to the denoiser 'tomogan'; {denoiser!r} has no Fine-Tune network")
+        return [{"denoise": {"denoiser": denoiser}}]
+    options = {"model": model, "precision": precision}
+    if fine_tune is None:
+        fine_tune = precision == "int8" and open_model(model).manifest.fine_tune is not None
+    stages: list[dict[str, Any]] = [{"denoise": {"denoiser": denoiser, "options": options}}]
+    return [*stages, {"fine_tune": options}] if fine_tune else stages
+
+
+def _plain_center(center: Any) -> float | list[float] | None:
+    if center is None:
+        return None
+    columns: Float64 = np.asarray(center, np.float64)
+    return float(columns) if columns.ndim == 0 else [float(column) for column in columns]
+
+
+def _with_algorithm(recipe: Recipe, algorithm: Any, filter_name: str | None) -> Recipe:
+    """Return `recipe` with a callable of TomoPy's form in place of the named algorithm."""
+    settings = {} if filter_name is None else {"filter_name": filter_name}
+    blocks = [
+        dataclasses.replace(
+            block, entry=dataclasses.replace(block.entry, open=open_with(from_callable(algorithm, **settings)))
+        )
+        if block.entry.name == "reconstruct"
+        else block
+        for block in recipe.blocks
+    ]
+    return Recipe(tuple(blocks))
+
+
+def _gather(volumes: Iterator[Any], rows: int) -> Float32:
+    gathered: Float32 | None = None
+    for volume in volumes:
+        if gathered is None:
+            gathered = np.empty((rows, *volume.slices.shape[1:]), np.float32)
+        gathered[volume.first_row : volume.first_row + len(volume.slices)] = volume.slices
+    assert gathered is not None, "a scan has at least one row"  # noqa: S101 - ArrayScan refused others
+    return gathered

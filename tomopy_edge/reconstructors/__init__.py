@@ -1,0 +1,1 @@
+"""The reconstruction algorithms that come in the box: one module each."""

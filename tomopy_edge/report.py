@@ -1,0 +1,107 @@
+"""The run report: what was run, on what, how long each stage took, and everything that was not left as it was."""
+
+from __future__ import annotations
+
+import json
+import platform
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from tomopy_edge.job import Tally, available_cores
+from tomopy_edge.recipe import Recipe
+
+PACKAGES = ("tomopy-edge", "numpy", "scipy", "numba", "algotom", "scikit-image", "ai-edge-litert", "h5py", "tifffile")
+"""What the figures of a run can depend on."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `report.json` holds.
+
+    Attributes
+    ----------
+    scan : where the projections came from, and their shape
+    slices : how many slices were made
+    recipe : the settled recipe; running it again gives the same slices
+    seconds : wall time of the whole run
+    timings : stage -> part -> seconds per slice, as in Table I of the paper
+    counts : stage -> what was clipped, saturated or replaced -> how often
+    notes : stage -> sentences about what was assumed, chosen or found
+    measures : stage -> quantity -> {"median", "worst", "slices"}
+    versions : package -> version
+    machine : processor, cores, system
+    """
+
+    scan: dict[str, Any]
+    slices: int
+    recipe: list[dict[str, Any]]
+    seconds: float
+    timings: dict[str, dict[str, float]]
+    counts: dict[str, dict[str, int]]
+    notes: dict[str, list[str]]
+    measures: dict[str, dict[str, dict[str, float]]]
+    versions: dict[str, str]
+    machine: dict[str, Any]
+
+    def write(self, path: Path) -> None:
+        """Write the report as JSON."""
+        path.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+
+    def lines(self) -> list[str]:
+        """Return the report in a few lines for people: what was changed, then what took how long."""
+        told = [
+            f"{stage}: {number} {what}" for stage, counted in self.counts.items() for what, number in counted.items()
+        ]
+        told += [f"{stage}: {sentence}" for stage, sentences in self.notes.items() for sentence in sentences]
+        parts = ", ".join(f"{stage} {parts['total'] * 1e3:.0f} ms" for stage, parts in self.timings.items())
+        return [*told, f"{self.slices} slices in {self.seconds:.1f} s; per slice: {parts}"]
+
+
+def make_report(scan: dict[str, Any], slices: int, recipe: Recipe, seconds: float, tally: Tally) -> Report:
+    """Return the report of a run that is done."""
+    return Report(
+        scan=scan,
+        slices=slices,
+        recipe=recipe.to_plain(),
+        seconds=round(seconds, 3),
+        timings={
+            stage: {part: round(spent / max(slices, 1), 6) for part, spent in parts.items()}
+            for stage, parts in tally.seconds.items()
+        },
+        counts=tally.counts,
+        notes=tally.notes,
+        measures={
+            stage: {what: _summary(numbers) for what, numbers in measured.items()}
+            for stage, measured in tally.measures.items()
+        },
+        versions={package: _version(package) for package in PACKAGES},
+        machine={
+            "processor": _processor(),
+            "cores": available_cores(),
+            "system": platform.platform(),
+            "python": platform.python_version(),
+        },
+    )
+
+
+def _summary(numbers: list[float]) -> dict[str, float]:
+    return {"median": median(numbers), "worst": max(numbers), "slices": len(numbers)}
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith(("model name", "Model")))
+    return next(named, platform.machine())

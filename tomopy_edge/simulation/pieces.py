@@ -1,0 +1,146 @@
+"""What a phantom is made of: ellipsoids and boxes whose line integrals are known in closed form.
+
+Positions are pixels from the rotation axis, with x to the right, y up and z along the detector's rows. Pieces add up
+where they overlap, so a pore is a piece of negative attenuation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Shape(IntEnum):
+    """The form and the inner profile of a piece."""
+
+    ELLIPSOID = 0
+    """Uniform within an ellipsoid."""
+    LENS = 1
+    """An ellipsoid that is densest in its middle and fades to nothing at its surface: 1 - r^2."""
+    WAVE = 2
+    """An ellipsoid filled with a plane wave: texture, or a gradient where the wave is long."""
+    BOX = 3
+    """Uniform within a rectangular box."""
+
+
+PIECE = np.dtype(
+    [
+        ("shape", np.int64),
+        ("attenuation", np.float64),  # per pixel; of a wave its amplitude
+        ("x", np.float64),
+        ("y", np.float64),
+        ("z", np.float64),
+        ("a", np.float64),  # half axes, pixels; a and b lie in the slice, a at `angle` from x
+        ("b", np.float64),
+        ("c", np.float64),
+        ("angle", np.float64),  # radians
+        ("drift_x", np.float64),  # by how much a piece moves sideways from row to row
+        ("drift_y", np.float64),
+        ("wave_x", np.float64),  # wave vector, radians per pixel
+        ("wave_y", np.float64),
+        ("phase", np.float64),
+    ]
+)
+"""One piece; an array of these is a phantom's matter."""
+
+Pieces = NDArray[np.void]
+
+
+def pieces(count: int, shape: Shape, **fields: Any) -> Pieces:
+    """Return `count` pieces of one shape; each field is one number for all of them, or an array of one for each.
+
+    Left out, `c` is infinite (the piece looks the same in every row) and everything else is 0.
+    """
+    made = np.zeros(count, PIECE)
+    made["shape"] = shape
+    made["c"] = np.inf
+    for name, values in fields.items():
+        made[name] = values
+    return made
+
+
+def pick(matter: Pieces, chosen: NDArray[np.bool_]) -> Pieces:
+    """Return a copy of some of the pieces."""
+    some: Pieces = matter[chosen]
+    return some
+
+
+def section(matter: Pieces, z: float) -> Pieces:
+    """Return the pieces as they are cut by the plane of detector row `z`: an ellipsoid becomes a smaller ellipse."""
+    distance = (z - matter["z"]) / matter["c"]
+    kept = pick(matter, np.abs(distance) < 1)
+    height = z - kept["z"]
+    kept["x"] += kept["drift_x"] * height
+    kept["y"] += kept["drift_y"] * height
+    round_ = kept["shape"] != Shape.BOX
+    shrink = np.where(round_, 1 - (height / kept["c"]) ** 2, 1.0)
+    kept["a"] *= np.sqrt(shrink)
+    kept["b"] *= np.sqrt(shrink)
+    # A lens keeps its profile when cut: m (1 - u^2 - v^2 - w^2) = m s (1 - u'^2 - v'^2) with s = 1 - w^2.
+    kept["attenuation"] *= np.where(kept["shape"] == Shape.LENS, shrink, 1.0)
+    return kept
+
+
+@dataclass(frozen=True)
+class Phantom:
+    """An object on the rotation stage.
+
+    Attributes
+    ----------
+    kind : what it resembles, one of `phantoms.KINDS`
+    matter : (piece,), its pieces
+    """
+
+    kind: str
+    matter: Pieces
+
+    def line_integrals(self, theta: NDArray[np.float64], rows: int, columns: int, center: float) -> NDArray[np.float32]:
+        """Return the exact line integrals of attenuation, row by row as a detector would see them.
+
+        Parameters
+        ----------
+        theta : (angle,), radians
+        rows, columns : detector pixels; the middle row looks at z = 0
+        center : column of the rotation axis
+
+        Returns
+        -------
+        (row, angle, column), each a mean over the width of the pixel
+        """
+        from tomopy_edge.simulation.kernels import add_projections
+
+        projected = np.zeros((rows, len(theta), columns), np.float32)
+        for row in range(rows):
+            add_projections(section(self.matter, row - rows // 2), np.cos(theta), np.sin(theta), center, projected[row])
+        return projected
+
+    def slice_at(self, z: float, size: int, fineness: int = 4) -> NDArray[np.float32]:
+        """Return the truth: attenuation per pixel, averaged over `fineness` x `fineness` points of each pixel.
+
+        The rotation axis lies where TomoPy's gridrec and the project's FBP have it: for an even size at column size / 2
+        and row size / 2 - 1, for an odd one at column (size + 1) / 2 and row (size - 3) / 2.
+
+        Returns
+        -------
+        (y, x), attenuation per pixel
+        """
+        from tomopy_edge.simulation.kernels import add_slice
+
+        truth = np.zeros((size, size), np.float32)
+        axis = -(-size // 2)
+        add_slice(section(self.matter, z), axis, size - 1 - axis, fineness, truth)
+        return truth
+
+    def scaled(self, absorption: float, columns: int) -> Phantom:
+        """Return the phantom with its attenuation scaled so that its largest line integral is `absorption`."""
+        theta = np.linspace(0, np.pi, 12, endpoint=False)
+        largest = float(self.line_integrals(theta, 1, columns, columns / 2).max())
+        if not largest > 0:
+            raise ValueError(f"the phantom {self.kind!r} absorbs nothing in its middle row")
+        matter = self.matter.copy()
+        matter["attenuation"] *= absorption / largest
+        return replace(self, matter=matter)

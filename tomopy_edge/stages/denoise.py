@@ -1,0 +1,87 @@
+"""Stage `denoise`: noisy slices become clean ones, by whichever denoiser the recipe names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import field, replace
+from typing import Any
+
+import numpy as np
+
+from tomopy_edge.catalogue import denoisers, find
+from tomopy_edge.data import Volume
+from tomopy_edge.errors import DataError
+from tomopy_edge.hookspecs import Choice, Denoiser, DenoiserEntry, StageEntry, Step
+from tomopy_edge.job import Job
+from tomopy_edge.options import options
+
+
+@options
+class DenoiseOptions:
+    """Options of the stage `denoise`."""
+
+    denoiser: str = "tomogan"
+    """Which denoiser; `tomopy-edge plugins` lists them."""
+
+    options: Any = field(default_factory=dict)
+    """The denoiser's own options."""
+
+
+def denoise(volume: Volume, denoiser: Denoiser) -> Volume:
+    """Return `volume` denoised.
+
+    Parameters
+    ----------
+    volume : its slices begin and end with the `denoiser.neighbours` slices that are looked at but not returned
+
+    Raises
+    ------
+    DataError : where the denoiser gives back another shape, or values that are not finite though the noisy ones were
+    """
+    margin = denoiser.neighbours
+    clean = np.asarray(denoiser(volume.slices), np.float32)
+    inner = volume.slices[margin : len(volume.slices) - margin]
+    if clean.shape != inner.shape:
+        raise DataError(f"the denoiser made slices of shape {clean.shape} out of {inner.shape}; both must be the same")
+    if not np.isfinite(clean).all() and np.isfinite(volume.slices).all():
+        raise DataError("the denoiser made values that are not finite; nothing of this is written")
+    return replace(volume, slices=clean, first_row=volume.first_row + margin)
+
+
+def _entry(chosen: DenoiseOptions, job: Job) -> DenoiserEntry:
+    if job.plugins is None:
+        raise ValueError("job.plugins: needed to look the denoiser up by name")
+    return find(denoisers(job.plugins), chosen.denoiser, "denoiser")
+
+
+def settle_denoise(chosen: DenoiseOptions, sample: Volume, job: Job) -> DenoiseOptions:
+    """Return `chosen` with everything that the denoiser left open found on `sample`."""
+    return replace(chosen, options=_entry(chosen, job).settle(chosen.options, sample, job))
+
+
+@contextmanager
+def _open(chosen: DenoiseOptions, job: Job) -> Iterator[Step]:
+    denoiser = _entry(chosen, job).create(chosen.options, job)
+    unit = getattr(chosen.options, "unit", None)
+
+    def apply(volume: Volume) -> Volume:
+        clean = denoise(volume, denoiser)
+        return clean if unit is None else replace(clean, unit=unit)
+
+    try:
+        yield Step(apply, neighbours=denoiser.neighbours)
+    finally:
+        getattr(denoiser, "close", lambda: None)()
+
+
+ENTRY = StageEntry(
+    "denoise",
+    "Noisy slices to clean ones, by a denoiser",
+    DenoiseOptions,
+    Volume,
+    Volume,
+    _open,
+    settle_denoise,
+    Choice("denoiser", "denoiser", denoisers),
+)

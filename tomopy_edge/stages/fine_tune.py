@@ -1,0 +1,72 @@
+"""Stage `fine_tune`: a shallow network mends what quantization cost the denoised slices (Fig. 6 of the paper)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+
+from tomopy_edge.data import Volume
+from tomopy_edge.denoisers.tomogan import NetworkDenoiser, NetworkOptions, check_network
+from tomopy_edge.errors import DataError
+from tomopy_edge.hookspecs import StageEntry, Step
+from tomopy_edge.job import Job
+from tomopy_edge.options import options
+from tomopy_edge.stages.denoise import denoise
+
+
+@options
+class FineTuneOptions(NetworkOptions):
+    """Options of the stage `fine_tune`."""
+
+
+def fine_tune(volume: Volume, chosen: FineTuneOptions, job: Job) -> Volume:
+    """Return `volume` through the model's Fine-Tune network.
+
+    Parameters
+    ----------
+    volume : slices that the same model's `denoise` network made, attenuation per pixel
+    chosen : settled options; their unit must be the one that the denoiser used
+
+    Notes
+    -----
+    V. Abeykoon et al., "Scientific Image Restoration Anywhere" (2019), section II-D: the network is trained on the
+    quantized denoiser's output against the clean slices.
+    """
+    with _open(chosen, job) as step:
+        result: Volume = step.apply(volume)
+        return result
+
+
+def settle_fine_tune(chosen: FineTuneOptions, sample: Volume, _job: Job) -> FineTuneOptions:
+    """Return `chosen` with the unit that the denoiser before it used."""
+    if chosen.unit is not None:
+        return chosen
+    if sample.unit is None:
+        raise DataError(
+            "fine_tune: the slices come from no network, so there is no unit to take over; put it after a denoise "
+            "stage that runs a network, or give fine_tune.unit"
+        )
+    return replace(chosen, unit=sample.unit)
+
+
+@contextmanager
+def _open(chosen: FineTuneOptions, job: Job) -> Iterator[Step]:
+    network = NetworkDenoiser("fine_tune", "fine_tune", chosen, job)
+    try:
+        yield Step(lambda volume: denoise(volume, network), neighbours=network.neighbours)
+    finally:
+        network.close()
+
+
+ENTRY = StageEntry(
+    "fine_tune",
+    "A shallow network mends what int8 cost",
+    FineTuneOptions,
+    Volume,
+    Volume,
+    _open,
+    settle_fine_tune,
+    check=partial(check_network, part="fine_tune"),
+)

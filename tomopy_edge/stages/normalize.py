@@ -1,0 +1,185 @@
+"""Stage `normalize`: counts become transmission, whatever is wrong with flats, darks or pixels."""
+
+from __future__ import annotations
+
+import logging
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tomopy_edge.data import Counts, Float32, Scan, Transmission
+from tomopy_edge.errors import DataError
+from tomopy_edge.hookspecs import StageEntry, each_chunk
+from tomopy_edge.job import Job
+from tomopy_edge.options import options
+
+logger = logging.getLogger(__name__)
+
+
+@options
+class NormalizeOptions:
+    """Options of the stage `normalize`."""
+
+    average: Literal["mean", "median"] = "mean"
+    """How frames are averaged, those from before and after the scan together; "median" withstands zingers in them."""
+
+    missing_darks: Literal["zeros", "refuse"] = "zeros"
+    """What to do without darks: take them as zero counts, with a warning, or refuse the scan."""
+
+    missing_flats: Literal["refuse", "brightest"] = "refuse"
+    """What to do without flats: refuse the scan, or let the brightest views of each pixel stand in, with a warning.
+    That is right for a pixel that sees past the object in some views; for any other, absorption comes out too low."""
+
+    brightest_share: float = 0.05
+    """Share of a pixel's views whose mean stands in for its flat with `missing_flats: brightest`."""
+
+    most_bad: float = 0.5
+    """Share of a row's pixels that may be bad and replaced; with more the scan is refused."""
+
+    def __post_init__(self) -> None:
+        """Refuse shares outside 0 to 1."""
+        if not 0 < self.brightest_share <= 1:
+            raise ValueError(f"brightest_share: must lie above 0 and up to 1, got {self.brightest_share}")
+        if not 0 <= self.most_bad < 1:
+            raise ValueError(f"most_bad: must lie between 0 and below 1, got {self.most_bad}")
+
+
+def normalize(scan: Scan, options: NormalizeOptions, job: Job) -> Transmission:
+    """Return (counts - dark) / (flat - dark), row by row.
+
+    A pixel whose flat does not exceed its dark, or where one of them is not finite, saw no beam: its whole column of
+    the sinogram is replaced by that of the nearest pixel of its row that did. Counts that are not finite are replaced
+    by the nearest finite ones of the same view and row, after the division; a view without any by the nearest view. All
+    are counted, and so are counts at the limit of an integer detector, which are kept as they are.
+
+    Parameters
+    ----------
+    scan : projections (angle, row, column), flats and darks (frame, row, column), counts
+
+    Returns
+    -------
+    transmission (row, angle, column), float32, contiguous
+
+    Raises
+    ------
+    DataError : where there are fewer than two projections, where flats or darks are missing and `options` refuse that,
+        or where more than `options.most_bad` of a row is bad
+    """
+    if len(scan.projections) < 2:  # noqa: PLR2004 - one view is no tomogram
+        raise DataError(f"a scan needs at least 2 projections to reconstruct, this one has {len(scan.projections)}")
+    darks = _average_darks(scan, options, job)
+    flats = _average_flats(scan, options, job)
+    angles, rows, columns = scan.projections.shape
+    transmission = np.empty((rows, angles, columns), np.float32)
+    for row in range(rows):
+        counts, dark, sinogram = scan.projections[:, row], darks[row], transmission[row]
+        place = f"row {scan.first_row + row}"
+        _count_saturated(counts, job)
+        np.subtract(counts, np.where(np.isfinite(dark), dark, np.float32(0)), out=sinogram)
+        bright = _brightest(sinogram, options.brightest_share) if flats is None else flats[row] - dark
+        lit = np.isfinite(bright) & np.isfinite(dark) & (bright > 0)
+        with np.errstate(over="ignore"):  # what a minute flat makes infinite is counted and replaced below
+            np.divide(sinogram, np.where(lit, bright, np.float32(1)), out=sinogram)
+        _replace_unlit(sinogram, lit, place, options, job)
+        _replace_not_finite(sinogram, place, options, job)
+    return Transmission(sinograms=transmission, theta=scan.theta, first_row=scan.first_row, pixel_size=scan.pixel_size)
+
+
+def _average_darks(scan: Scan, options: NormalizeOptions, job: Job) -> Float32:
+    if len(scan.darks):
+        return _average(scan.darks, options)
+    if options.missing_darks == "refuse":
+        raise DataError("the scan has no darks; add them, or set normalize.missing_darks: zeros")
+    _warn(job, "the scan has no darks: they were taken as zero counts")
+    return np.zeros(scan.projections.shape[1:], np.float32)
+
+
+def _average_flats(scan: Scan, options: NormalizeOptions, job: Job) -> Float32 | None:
+    """Return (row, column), or None where the brightest views stand in."""
+    if len(scan.flats):
+        return _average(scan.flats, options)
+    if options.missing_flats == "refuse":
+        raise DataError(
+            "the scan has no flats; add them, or set normalize.missing_flats: brightest to let the brightest views of "
+            "each pixel stand in"
+        )
+    share = f"{100 * options.brightest_share:g} %"
+    _warn(job, f"the scan has no flats: the mean of the brightest {share} of each pixel's views stood in for its flat")
+    return None
+
+
+def _average(frames: Counts, options: NormalizeOptions) -> Float32:
+    """Return (row, column); only this, and never the scan itself, is computed in double precision."""
+    if options.average == "median":
+        return np.asarray(np.median(frames, axis=0), np.float32)
+    return np.asarray(np.mean(frames, axis=0, dtype=np.float64), np.float32)
+
+
+def _brightest(sinogram: Float32, share: float) -> Float32:
+    """Return (column,): the mean of the brightest `share` of each column's views, above its dark."""
+    views = len(sinogram)
+    keep = max(1, round(share * views))
+    known = np.where(np.isfinite(sinogram), sinogram, np.float32(-np.inf))
+    brightest = np.partition(known, views - keep, axis=0)[views - keep :]
+    return np.asarray(np.mean(brightest, axis=0, dtype=np.float64), np.float32)
+
+
+def _count_saturated(counts: Counts, job: Job) -> None:
+    if counts.dtype.kind in "iu":
+        limit = np.iinfo(counts.dtype.name).max
+        job.tally.count("normalize", f"counts at the limit of {limit}, kept", np.count_nonzero(counts == limit))
+
+
+def _replace_unlit(sinogram: Float32, lit: NDArray[np.bool_], place: str, options: NormalizeOptions, job: Job) -> None:
+    unlit = np.flatnonzero(~lit)
+    if not unlit.size:
+        return
+    if unlit.size > options.most_bad * lit.size or unlit.size == lit.size:
+        raise DataError(
+            f"normalize: in {place}, {unlit.size} of {lit.size} pixels saw no beam (the flat does not exceed the dark, "
+            "or is not finite); mend flats and darks, leave the row out, or raise normalize.most_bad"
+        )
+    job.tally.count("normalize", "pixels without beam replaced by their neighbour", unlit.size)
+    sinogram[:, unlit] = sinogram[:, _nearest(lit)[unlit]]
+
+
+def _replace_not_finite(sinogram: Float32, place: str, options: NormalizeOptions, job: Job) -> None:
+    finite = np.isfinite(sinogram)
+    bad = finite.size - np.count_nonzero(finite)
+    if not bad:
+        return
+    if bad > options.most_bad * finite.size or bad == finite.size:
+        raise DataError(
+            f"normalize: in {place}, {bad} of {finite.size} counts are NaN or infinite; leave the row out, mend the "
+            "file, or raise normalize.most_bad"
+        )
+    job.tally.count("normalize", "counts not finite replaced by their neighbour", bad)
+    seen = np.asarray(finite.any(axis=1))
+    for view in np.flatnonzero(seen & ~finite.all(axis=1)):
+        sinogram[view] = sinogram[view, _nearest(finite[view])]
+    sinogram[~seen] = sinogram[_nearest(seen)[~seen]]
+
+
+def _nearest(good: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Return for each place the nearest that is good; the lower of two equally near ones."""
+    places, there = np.arange(good.size), np.flatnonzero(good)
+    after = np.searchsorted(there, places).clip(max=there.size - 1)
+    below, above = there[np.maximum(after - 1, 0)], there[after]
+    return np.asarray(np.where(np.abs(places - below) <= np.abs(above - places), below, above))
+
+
+def _warn(job: Job, sentence: str) -> None:
+    if sentence not in job.tally.notes.get("normalize", []):
+        logger.warning("normalize: %s", sentence)
+    job.tally.note("normalize", sentence)
+
+
+ENTRY = StageEntry(
+    name="normalize",
+    summary="Transmission from counts, flats and darks",
+    options=NormalizeOptions,
+    takes=Scan,
+    gives=Transmission,
+    open=each_chunk(normalize),
+)

@@ -1,0 +1,93 @@
+"""Stage `reconstruct`: sinograms become slices, by whichever algorithm the recipe names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import field, replace
+from typing import Any
+
+import numpy as np
+
+from tomopy_edge.catalogue import find, reconstructors
+from tomopy_edge.data import Sinograms, Volume
+from tomopy_edge.errors import DataError
+from tomopy_edge.hookspecs import Choice, Reconstructor, ReconstructorEntry, StageEntry, Step
+from tomopy_edge.job import Job
+from tomopy_edge.options import options
+
+
+@options
+class ReconstructOptions:
+    """Options of the stage `reconstruct`."""
+
+    algorithm: str = "fbp"
+    """Which algorithm; `tomopy-edge plugins` lists them."""
+
+    options: Any = field(default_factory=dict)
+    """The algorithm's own options, such as `filter_name`."""
+
+    mask: float | None = 1.0
+    """Radius of the circle outside which slices are set to zero, as a share of the inscribed circle; none keeps all."""
+
+    def __post_init__(self) -> None:
+        if self.mask is not None and not self.mask > 0:
+            raise ValueError(f"mask: must be above 0, got {self.mask}")
+
+
+def reconstruct(sinograms: Sinograms, reconstructor: Reconstructor, mask: float | None = 1.0) -> Volume:
+    """Return the slices that `sinograms` (row, angle, column) show, attenuation per pixel, masked by a circle.
+
+    Raises
+    ------
+    DataError : where the centre is not known or not on the detector, or line integrals are not finite
+    """
+    columns = sinograms.line_integrals.shape[2]
+    if sinograms.center is None:
+        raise DataError("reconstruct: the rotation axis is not known; put the stage find_center before it")
+    center = np.asarray(sinograms.center, np.float64)
+    if not ((center >= 0) & (center <= columns - 1)).all():
+        raise DataError(
+            f"reconstruct: the rotation axis must lie on the detector, columns 0 to {columns - 1}; got {center}"
+        )
+    if not np.isfinite(sinograms.line_integrals).all():
+        raise DataError("reconstruct: the sinograms hold values that are not finite; put minus_log before it")
+    volume = reconstructor(sinograms)
+    return volume if mask is None else replace(volume, slices=_masked(volume.slices, mask))
+
+
+def _masked(slices: np.ndarray[Any, np.dtype[np.float32]], mask: float) -> np.ndarray[Any, np.dtype[np.float32]]:
+    _, y, x = slices.shape
+    v, u = np.ogrid[:y, :x]
+    inside = np.hypot(v - (y - 1) / 2, u - (x - 1) / 2) <= mask * min(y, x) / 2
+    return np.where(inside, slices, np.float32(0))
+
+
+@contextmanager
+def _open(chosen: ReconstructOptions, job: Job) -> Iterator[Step]:
+    if job.plugins is None:
+        raise ValueError("job.plugins: needed to look the algorithm up by name")
+    entry: ReconstructorEntry = find(reconstructors(job.plugins), chosen.algorithm, "algorithm")
+    with open_with(entry.create(chosen.options, job))(chosen, job) as step:
+        yield step
+
+
+def open_with(reconstructor: Reconstructor) -> Callable[[ReconstructOptions, Job], AbstractContextManager[Step]]:
+    """Return the `open` of a stage that reconstructs with `reconstructor`, whatever its options name."""
+
+    @contextmanager
+    def opened(chosen: ReconstructOptions, _job: Job) -> Iterator[Step]:
+        yield Step(lambda sinograms: reconstruct(sinograms, reconstructor, chosen.mask))
+
+    return opened
+
+
+ENTRY = StageEntry(
+    "reconstruct",
+    "Sinograms to slices, by an algorithm",
+    ReconstructOptions,
+    Sinograms,
+    Volume,
+    _open,
+    choice=Choice("algorithm", "algorithm", reconstructors),
+)
