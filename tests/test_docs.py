@@ -5,11 +5,13 @@ import importlib.util
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
 import tomopy_edge
-from tomopy_edge.recipe import parse_recipe
+from tomopy_edge.errors import RecipeError
+from tomopy_edge.recipe import parse_recipe, read_recipe
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -58,6 +60,29 @@ def test_the_example_of_recon_and_denoise_runs():
     ):
         assert runner.run(example).failed == 0
         assert runner.tries > 0
+
+
+@pytest.mark.parametrize(
+    "page", [ROOT / "README.md", ROOT / "docs" / "tutorial" / "first-scan.md"], ids=lambda p: p.name
+)
+def test_the_scripts_in_the_docs_run(page, capsys):
+    theta = np.linspace(0, np.pi, 60, endpoint=False)
+    disc = 0.02 * np.sqrt(np.maximum(0, 20.0**2 - (np.arange(64) - 31.5) ** 2))
+    flat, dark = np.full((1, 2, 64), 1000.0), np.zeros((1, 2, 64))
+    tomo = np.tile(1000 * np.exp(-disc), (60, 2, 1))
+    names = {"tomopy_edge": tomopy_edge, "tomo": tomo, "theta": theta, "flat": flat, "dark": dark}
+    scripts = re.findall(r"```python\n(.*?)```", page.read_text(), flags=re.DOTALL)
+    assert scripts
+    for script in scripts:
+        exec(script, names)  # noqa: S102 - our own page
+        assert names["slices"].shape == (2, 64, 64)
+
+
+def test_the_fault_in_the_tutorial_is_what_is_said(manager, monkeypatch):
+    monkeypatch.chdir(ROOT / "recipes")
+    with pytest.raises(RecipeError) as caught:
+        read_recipe(Path("quickstart.yaml"), manager, ["find_center.centre=3"])
+    assert f"tomopy-edge: error: {caught.value}" in (ROOT / "docs" / "tutorial" / "first-scan.md").read_text()
 
 
 def test_the_plugin_in_the_guide_is_the_plugin_that_is_tested():

@@ -4,6 +4,7 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+import argparse
 import json
 
 import h5py
@@ -13,7 +14,9 @@ import pytest
 keras = pytest.importorskip("keras", reason="the extra `train` is not installed")
 pytest.importorskip("tensorflow", reason="the extra `train` is not installed")
 
-from tomopy_edge.errors import ModelError  # noqa: E402 - after the skips
+from tomopy_edge.cli import quantize as quantize_command  # noqa: E402 - after the skips
+from tomopy_edge.cli import train  # noqa: E402
+from tomopy_edge.errors import EdgeError, ModelError  # noqa: E402
 from tomopy_edge.job import Job  # noqa: E402
 from tomopy_edge.networks.litert import LiteRT  # noqa: E402
 from tomopy_edge.networks.manifest import open_model  # noqa: E402
@@ -23,6 +26,7 @@ from tomopy_edge.training import quantize as making  # noqa: E402
 from tomopy_edge.training.comparison import compare  # noqa: E402
 from tomopy_edge.training.fine_tune import build_fine_tune, write_answers  # noqa: E402
 from tomopy_edge.training.generator import build_generator  # noqa: E402
+from tomopy_edge.training.samples import Crops  # noqa: E402
 
 # TensorFlow's variables do not know numpy 2's copy keyword yet.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -220,3 +224,43 @@ def test_a_file_that_is_no_network_is_refused(pairs, tmp_path):
     (tmp_path / "o.keras").write_text(json.dumps({}))
     with pytest.raises(ModelError, match="Keras cannot load it"):
         making.quantize_model(tmp_path / "o.keras", pairs, tmp_path / "m", making.QuantizeOptions())
+
+
+def command(module, *words):
+    parser = argparse.ArgumentParser()
+    module.add(parser.add_subparsers())
+    args = parser.parse_args([module.__name__.rpartition(".")[2], *map(str, words)])
+    return args.run(args)
+
+
+def test_four_commands_make_a_model_folder(pairs, tmp_path, capsys):
+    network, shallow, made = tmp_path / "toy.keras", tmp_path / "fine_tune.keras", tmp_path / "toy"
+    budget = ("--steps", 1, "--crop", 32, "--batch", 1)
+    assert command(train, pairs, network, *budget) == 0
+    assert "held out: error" in capsys.readouterr().out
+    sizes = ("--samples", 4, "--tiles", 64)
+    assert command(quantize_command, network, pairs, made, *sizes, "--float-tiles", 64, "--made-by", "first") == 0
+    told = capsys.readouterr().out
+    assert "float: PSNR" in told
+    assert "int8: PSNR" in told
+    assert command(train, pairs, shallow, *budget, "--fine-tune", made, "--fine-tune-pairs", 1) == 0
+    assert command(quantize_command, shallow, tmp_path / "fine_tune.pairs.h5", made, *sizes, "--float-tiles") == 0
+    manifest = open_model(str(made)).manifest
+    assert manifest.commands[0] == "first"
+    assert [network.file for network in manifest.fine_tune.networks] == ["fine_tune_int8_64.tflite"]
+
+
+def test_ctrl_c_in_training_says_how_to_go_on(pairs, tmp_path, capsys, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Crops, "draw", interrupted)
+    assert command(train, pairs, tmp_path / "toy.keras", "--steps", 1, "--crop", 32) == 130
+    assert "go on with the same command and --resume" in capsys.readouterr().err
+    assert (tmp_path / "toy.keras.training" / "last.keras").exists()
+
+
+def test_a_missing_backend_is_told_with_its_remedy(pairs, tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "abacus")
+    with pytest.raises(EdgeError, match=r"abacus cannot be imported; install .* pip install 'tomopy-edge\[train\]'"):
+        command(train, pairs, tmp_path / "toy.keras", "--steps", 1)

@@ -45,6 +45,17 @@ def test_an_axis_off_the_middle_is_found_to_a_third_of_a_pixel(method, offset):
     assert found(phantom(turn(180), center=center), method=method) == pytest.approx(center, abs=0.33)
 
 
+@pytest.mark.parametrize("center", [700.3, 1100.2])
+def test_a_small_object_on_a_wide_detector_does_not_mislead(center):
+    assert found(phantom(turn(200), columns=2048, center=center, rows=1)) == pytest.approx(center, abs=0.7)
+
+
+@pytest.mark.parametrize("angles", [2, 3, 7])
+def test_vo_refuses_too_few_views(angles):
+    with pytest.raises(DataError, match="takes 8 views"):
+        found(phantom(turn(angles)))
+
+
 def test_columns_are_averaged_without_moving_the_axis():
     sinograms = phantom(turn(120), columns=1025, center=523.7, rows=1)
     assert found(sinograms, search=30.0) == pytest.approx(523.7, abs=0.5)

@@ -18,6 +18,8 @@ MOST_VIEWS = 256
 FEWEST_COLUMNS = 256
 """Width down to which columns are averaged: the double wedge holds none of the finer detail of a wider sinogram."""
 
+FEWEST_VIEWS = 8
+
 OBJECT_WIDTH = 2.0
 """How wide the object may be, in widths of the detector: Vo's `ratio`. Narrower than the object truly is misleads by
 many columns; wider costs nothing measurable."""
@@ -36,8 +38,9 @@ def by_vo(sinograms: Sinograms, search: float, ncore: int) -> tuple[float, list[
 
     A sinogram of half a turn, followed by its mirror image about the axis, is one of a full turn, and the Fourier
     transform of that is nearly empty within a double wedge. The metric of the place is how full it is. Here it is
-    algotom's, summed over rows (relative to its mean), with the columns averaged to 256 to 511; it is sought at whole
-    steps within `search`, then in quarter steps near the lowest, and placed by the parabola through those.
+    algotom's, summed over rows (relative to its mean), with the columns averaged to 256 to 511. It is sought at whole
+    steps around where the views at the ends of the half turn mirror each other, then in quarter steps near the lowest,
+    and placed by the parabola through those.
 
     Parameters
     ----------
@@ -48,6 +51,10 @@ def by_vo(sinograms: Sinograms, search: float, ncore: int) -> tuple[float, list[
     -------
     columns, with pixel centres at whole numbers
 
+    Raises
+    ------
+    DataError : where there are too few views for a double wedge
+
     References
     ----------
     N. T. Vo et al., "Reliable method for calculating the center of rotation in parallel-beam tomography", Optics
@@ -56,11 +63,19 @@ def by_vo(sinograms: Sinograms, search: float, ncore: int) -> tuple[float, list[
     halves = [half_turns(row, sinograms.theta) for row in sinograms.line_integrals]
     columns = sinograms.line_integrals.shape[2]
     factor = max(1, columns // FEWEST_COLUMNS)
-    metrics = [_metric([_narrow(half, factor) for half in row]) for row in halves]
+    narrowed = [[_narrow(half, factor) for half in row] for row in halves]
+    if min(len(half) for row in narrowed for half in row) < FEWEST_VIEWS:
+        raise DataError(
+            f"find_center: Vo's method takes {FEWEST_VIEWS} views of half a turn, there are fewer; choose "
+            "find_center.method: correlation, or give find_center.center"
+        )
+    metrics = [_metric(row) for row in narrowed]
     last = columns // factor - 1
-    # A group of `factor` columns has its centre (factor - 1) / 2 columns right of its first.
-    reach = np.ceil(search / factor)
-    coarse = np.unique(np.clip(last / 2 + np.arange(-reach, reach + 1), 0, last))
+    # Far from the axis algotom fills what the mirror image leaves open with the sinogram itself, and the metric is low
+    # where that is all of the object: only the surroundings of a rough place are searched.
+    rough = _rough(narrowed, search / factor)
+    around = rough + np.arange(-np.ceil(last / 16), np.ceil(last / 16) + 1)
+    coarse = around[(abs(around - last / 2) <= search / factor + 0.5) & (around >= 0) & (around <= last)]
 
     with ThreadPoolExecutor(ncore) as threads:
 
@@ -72,6 +87,7 @@ def by_vo(sinograms: Sinograms, search: float, ncore: int) -> tuple[float, list[
             best = float(coarse[total(coarse).argmin()])
             square, slope, _ = np.polyfit(FINE_STEPS, total(np.clip(best + FINE_STEPS, 0, last)), 2)
             offset = np.clip(-slope / (2 * square), FINE_STEPS[0], FINE_STEPS[-1]) if square > 0 else 0.0
+            # A group of `factor` columns has its centre (factor - 1) / 2 columns right of its first.
             return float((best + offset) * factor + (factor - 1) / 2)
 
         everything = list(range(len(halves)))
@@ -188,6 +204,21 @@ def _metric(halves: list[Float32]) -> Metric:
         )
 
     return metric
+
+
+def _rough(halves: list[list[Float32]], search: float) -> float:
+    """Return the column about which the first views of half turns and the last ones mirror each other best."""
+    from scipy.ndimage import gaussian_filter1d
+
+    columns = halves[0][0].shape[1]
+    shifts = np.arange(-int(2 * search), int(2 * search) + 1)
+    likeness = np.zeros(len(shifts))
+    for half in (half for row in halves for half in row):
+        ends = max(1, len(half) // 32)
+        smooth = gaussian_filter1d(half, 1.0, axis=1)
+        first, last = smooth[np.newaxis, :ends], smooth[np.newaxis, : -ends - 1 : -1, ::-1]
+        likeness += [float(_likeness(first, last, int(shift))[0]) for shift in shifts]
+    return float((columns - 1 + shifts[likeness.argmax()]) / 2)
 
 
 def _evenly(views: Float32, group: NDArray[np.intp], count: int) -> Float32:

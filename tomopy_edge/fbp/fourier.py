@@ -217,5 +217,5 @@ def spectrum_at(line: LaneArray, k: int, root: Any) -> Any:
     root : exp(2 pi i k / n)
     """
     n = len(line)
-    a, b = load(line, k), conjugate(load(line, (n - k) % n))
+    a, b = load(line, k), conjugate(load(line, n - k if k > 0 else 0))
     return conjugate(((a + b) - times_i((a - b) * root)) * np.float32(0.5))

@@ -35,8 +35,11 @@ ROWS = 3
 FILTERS: tuple[FilterName, ...] = ("shepp",) * 6 + ("ramlak", "hann", "hamming", "cosine")
 """How often each filter is drawn."""
 
-TRUNCATED = 0.12
+TRUNCATED = 0.25
 """Share of pairs whose object is wider than the field of view."""
+
+WIDE = (1.0, 1.9)
+"""Width of those objects, in widths of the detector."""
 
 MASKED = 0.7
 """Share of pairs that are zero outside the inscribed circle, as the stage `reconstruct` leaves slices."""
@@ -87,7 +90,7 @@ def draw_exposure(rng: np.random.Generator) -> Exposure:
         blur=float(rng.uniform(0.4, 1.0)) if mild[1] or mild[5] else 0.0,
         fringes=float(rng.uniform(0.2, 1.2)) if mild[5] else 0.0,
         spread=float(rng.uniform(0.3, 0.8)) if mild[2] else 0.0,
-        rings=float(rng.uniform(0.02, 0.15)) / math.sqrt(counts) if mild[3] else 0.0,
+        rings=float(rng.uniform(0.02, 0.3)) / math.sqrt(counts) if mild[3] else 0.0,
         read_noise=float(rng.uniform(0.5, 3)),
         flats=int(rng.integers(10, 60)) if mild[4] else 200,
     )
@@ -118,9 +121,9 @@ def _attempt(rng: np.random.Generator, columns: int, kind: str) -> Pair:
     from scipy.ndimage import gaussian_filter
 
     truncated = rng.random() < TRUNCATED
-    wider = float(rng.uniform(1.1, 1.8)) if truncated else 1.0
     exposure = draw_exposure(rng)
-    simulated = expose(draw_phantom(rng, kind, columns, wider=wider), exposure, ROWS, columns, rng)
+    phantom = draw_phantom(rng, kind, columns, fill=WIDE) if truncated else draw_phantom(rng, kind, columns)
+    simulated = expose(phantom, exposure, ROWS, columns, rng)
     fbp = FilteredBackProjection(simulated.scan.theta, columns, filter_name=FILTERS[rng.choice(len(FILTERS))], ncore=1)
     misplaced = simulated.center + rng.normal(0, MISPLACED)
     slices = fbp(line_integrals_of(simulated.scan), misplaced)

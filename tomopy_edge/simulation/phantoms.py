@@ -211,15 +211,17 @@ KINDS = (*FEATURES, "mixed")
 """What `tomopy-edge simulate --kind` offers."""
 
 
-def draw_phantom(rng: np.random.Generator, kind: str, columns: int, *, wider: float = 1.0) -> Phantom:
-    """Return a random object of a kind that fills 40 to 95 % of a detector of so many columns.
+def draw_phantom(
+    rng: np.random.Generator, kind: str, columns: int, *, fill: tuple[float, float] = (0.4, 0.95)
+) -> Phantom:
+    """Return a random object of a kind, for a detector of so many columns.
 
     Parameters
     ----------
     rng : a seeded generator; the same state gives the same phantom
     kind : one of `KINDS`
     columns : detector pixels across
-    wider : how much larger than drawn the object is; above 1.05 it can stick out of the field of view
+    fill : least and largest share of the detector's width that it takes up; above 1 it sticks out of the field of view
 
     Raises
     ------
@@ -227,7 +229,7 @@ def draw_phantom(rng: np.random.Generator, kind: str, columns: int, *, wider: fl
     """
     if kind not in KINDS:
         raise ValueError(f"kind: must be one of {', '.join(KINDS)}, got {kind!r}")
-    radius = columns / 2 * rng.uniform(0.4, 0.95) * wider
+    radius = columns / 2 * rng.uniform(*fill)
     flat = float(rng.uniform(0.7, 1.0))
     names = [kind] if kind in FEATURES else list(rng.choice(list(FEATURES), PARTS[kind], replace=False))
     # Grains may lie loose in air; everything else needs matter around it.

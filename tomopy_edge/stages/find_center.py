@@ -93,7 +93,8 @@ def settle_find_center(options: FindCenterOptions, sample: Sinograms, job: Job) 
 
     Raises
     ------
-    DataError : where nothing in the sample absorbs, or where opposite views are asked for and there are none
+    DataError : where nothing in the sample absorbs, where there are too few views for Vo's method, or where opposite
+        views are asked for and there are none
     """
     if options.center is not None:
         return options

@@ -76,10 +76,11 @@ def normalize(scan: Scan, options: NormalizeOptions, job: Job) -> Transmission:
         counts, dark, sinogram = scan.projections[:, row], darks[row], transmission[row]
         place = f"row {scan.first_row + row}"
         _count_saturated(counts, job)
-        np.subtract(counts, np.where(np.isfinite(dark), dark, np.float32(0)), out=sinogram)
-        bright = _brightest(sinogram, options.brightest_share) if flats is None else flats[row] - dark
-        lit = np.isfinite(bright) & np.isfinite(dark) & (bright > 0)
-        with np.errstate(over="ignore"):  # what a minute flat makes infinite is counted and replaced below
+        # What is not finite, or becomes so by a minute flat, is counted and replaced below.
+        with np.errstate(over="ignore", invalid="ignore"):
+            np.subtract(counts, dark, out=sinogram)
+            bright = _brightest(sinogram, options.brightest_share) if flats is None else flats[row] - dark
+            lit = np.isfinite(bright) & (bright > 0)
             np.divide(sinogram, np.where(lit, bright, np.float32(1)), out=sinogram)
         _replace_unlit(sinogram, lit, place, options, job)
         _replace_not_finite(sinogram, place, options, job)

@@ -13,8 +13,15 @@ import numpy as np
 from tomopy_edge.data import Float32
 from tomopy_edge.errors import DataError
 
-ZOOM = (0.8, 1.25)
+ZOOM = (0.6, 1.25)
 """By how much a crop's values are multiplied at random: a scan's unit is an estimate, and no network may rely on it."""
+
+LIFT = (-0.15, 0.5)
+"""Network units that are added at random to noisy and truth alike: where part of an object is outside the field of view
+or refraction is strong, what surrounds matter is not at zero, and a network must not pull it there."""
+
+LIFTED = 0.3
+"""Share of the crops that are lifted."""
 
 TRIES = 4
 """So many crops are drawn until one shows more than background; the last is kept, for calm is learned too."""
@@ -62,6 +69,8 @@ class Crops:
         if rng.random() < 0.5:  # noqa: PLR2004 - one in two is mirrored
             pair = pair[:, ::-1]
         pair = pair * np.float32(rng.uniform(*ZOOM))
+        if rng.random() < LIFTED:
+            pair = pair + np.float32(rng.uniform(*LIFT))
         # Which neighbour is above and which below is no matter either.
         order = slice(None, None, -1) if rng.random() < 0.5 else slice(None)  # noqa: PLR2004 - one in two
         return np.ascontiguousarray(pair[..., :-1][..., order]), np.ascontiguousarray(pair[..., -1:])
