@@ -20,7 +20,7 @@ REFERENCE = Path(__file__).parent / "reference"
 RECIPE = """\
 # Recipe options
 
-A recipe is a YAML list of stages; each is a name, or a name with options. Everything has a default. This page is made
+A recipe is a YAML list of stages; each is a name, or a name with options. Everything has a default; "none" is `null` in YAML. This page is made
 from the options classes (`python docs/make_reference.py`).
 """
 

@@ -112,14 +112,15 @@ def test_pairs_of_every_kind_are_finite_and_not_hopeless(kind):
 
 
 def test_float16_keeps_values_just_below_a_power_of_two(tmp_path, monkeypatch):
-    """HDF5's own conversion from float32 makes 0.25 of 0.49999."""
-    values = np.full((16, 16), 0.49999, np.float32)
+    """HDF5's own conversion from float32 makes 0.25 of 0.4999987, where a tiny value came before it."""
+    values = np.random.default_rng(1).random((64, 64)).astype(np.float32)
+    values[:, ::7], values[0, 0] = 0.4999987, 1e-6
     almost = pairs.Pair(np.repeat(values[..., None], 3, 2), values, 1.0, "foam", 0.1)
     monkeypatch.setattr(pairs, "draw_pair", lambda *_: almost)
-    pairs.write_pairs(tmp_path / "pairs.h5", count=1, held_out=1, columns=16, seed=1, ncore=1)
+    pairs.write_pairs(tmp_path / "pairs.h5", count=1, held_out=1, columns=64, seed=1, ncore=1)
     written = contents(tmp_path / "pairs.h5")
-    assert (written["train_gt"] == 0.5).all()
-    assert (written["test_ns"] == 0.5).all()
+    np.testing.assert_allclose(written["train_gt"][0], values, atol=1e-3)
+    np.testing.assert_allclose(written["test_ns"][0], almost.noisy, atol=1e-3)
 
 
 def test_a_file_that_exists_is_kept_unless_it_may_be_replaced(tmp_path):

@@ -114,7 +114,8 @@ def test_a_step_always_draws_the_same_crops(pairs):
     assert first[1].shape == (4, 16, 16, 1)
 
 
-def test_noisy_and_truth_are_turned_and_scaled_together(tmp_path):
+def test_noisy_and_truth_are_turned_and_scaled_together(monkeypatch):
+    monkeypatch.setattr(samples, "LIFTED", 0)
     truth = np.random.default_rng(1).random((1, 40, 40)).astype(np.float32)
     noisy = np.stack([truth * factor for factor in (2, 1, 3)], axis=3)
     crops = samples.Crops(noisy, truth, 16, 8, seed=1)
@@ -123,6 +124,16 @@ def test_noisy_and_truth_are_turned_and_scaled_together(tmp_path):
     factors = {tuple(np.round((one / true).mean(axis=(0, 1)), 3)) for one, true in zip(drawn, clean, strict=True)}
     assert factors == {(2, 1, 3), (3, 1, 2)}
     assert len({float(one.max()) for one in clean}) > 4
+
+
+def test_noisy_and_truth_are_lifted_together(monkeypatch):
+    monkeypatch.setattr(samples, "LIFTED", 1)
+    truth = np.random.default_rng(1).random((1, 40, 40)).astype(np.float32)
+    drawn, clean = samples.Crops(np.repeat(truth[..., None], 3, 3), truth, 16, 8, seed=1).draw(0)
+    np.testing.assert_allclose(drawn, np.repeat(clean, 3, 3), atol=1e-6)
+    lifts = clean.min(axis=(1, 2, 3))
+    assert lifts.min() >= samples.LIFT[0]
+    assert lifts.max() > 0.2
 
 
 def test_three_batches_lower_the_loss(pairs, tmp_path):

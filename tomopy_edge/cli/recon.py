@@ -6,11 +6,10 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from tomopy_edge.cli.scan_options import add_output_flags, tell
+from tomopy_edge.cli.scan_options import add_output_flags, run_and_tell
 from tomopy_edge.plugins import make_manager
 from tomopy_edge.readers import open_scan
 from tomopy_edge.recipe import parse_recipe
-from tomopy_edge.run_scan import run as run_recipe
 
 FORMATS = {"tiff": ["tiff"], "h5": ["hdf5"], "both": ["tiff", "hdf5"]}
 
@@ -49,17 +48,7 @@ def run(args: argparse.Namespace) -> int:
     manager = make_manager()
     with open_scan(args.file_name) as scan:
         recipe = parse_recipe(stages_of(args, scan.rows), manager, source="the flags of recon")
-        done = run_recipe(
-            recipe,
-            scan,
-            args.output,
-            overwrite=args.overwrite,
-            ncore=args.ncore,
-            nchunk=args.nchunk,
-            plugins=manager,
-        )
-    tell(done)
-    return 0
+        return run_and_tell(args, recipe, scan, manager)
 
 
 def stages_of(args: argparse.Namespace, rows: int) -> list[dict[str, Any]]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from tomopy_edge.cli.scan_options import add_output_flags, tell
+from tomopy_edge.cli.scan_options import add_output_flags, run_and_tell
 from tomopy_edge.plugins import make_manager
 from tomopy_edge.recipe import read_recipe
-from tomopy_edge.run_scan import run as run_recipe
 
 
 def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -32,14 +31,4 @@ def run(args: argparse.Namespace) -> int:
     """Run the recipe; print what was done."""
     manager = make_manager()
     recipe = read_recipe(args.recipe, manager, args.overrides)
-    done = run_recipe(
-        recipe,
-        args.scan,
-        args.output,
-        overwrite=args.overwrite,
-        ncore=args.ncore,
-        nchunk=args.nchunk,
-        plugins=manager,
-    )
-    tell(done)
-    return 0
+    return run_and_tell(args, recipe, args.scan, manager)

@@ -5,7 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from tomopy_edge.run_scan import Run
+from pluggy import PluginManager
+
+from tomopy_edge.readers import ScanFile
+from tomopy_edge.recipe import Recipe
+from tomopy_edge.run_scan import run
 
 
 def add_output_flags(parser: argparse.ArgumentParser) -> None:
@@ -28,9 +32,17 @@ def positive(text: str) -> int:
     return number
 
 
-def tell(done: Run) -> None:
-    """Print what a run did and where its output lies."""
-    for line in done.report.lines():
-        print(line)  # noqa: T201 - this is what the command is for
-    print(f"slices: {done.output}")  # noqa: T201
-    print(f"contact sheet: {done.output / 'contact_sheet.png'}")  # noqa: T201
+def run_and_tell(args: argparse.Namespace, recipe: Recipe, scan: Path | ScanFile, plugins: PluginManager) -> int:
+    """Run a recipe on a scan as the flags of `add_output_flags` say; print what was done and where it lies."""
+    done = run(
+        recipe,
+        scan,
+        args.output,
+        overwrite=args.overwrite,
+        ncore=args.ncore,
+        nchunk=args.nchunk,
+        plugins=plugins,
+    )
+    lines = [*done.report.lines(), f"slices: {done.output}", f"contact sheet: {done.output / 'contact_sheet.png'}"]
+    print("\n".join(lines))  # noqa: T201 - this is what the command is for
+    return 0
