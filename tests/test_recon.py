@@ -8,7 +8,7 @@ from tomopy_edge.errors import DataError, ModelError, RecipeError
 
 COLUMNS, ANGLES, CENTER = 192, 180, 90.3
 THETA = np.linspace(0, np.pi, ANGLES, endpoint=False)
-DISCS = ((20.0, 12.0, 40.0, 0.004), (-30.0, 25.0, 14.0, 0.006))
+DISCS = ((20.0, 12.0, 40.0, 0.004), (-40.0, 30.0, 14.0, 0.006))
 """x and y from the axis, radius, pixels; attenuation per pixel. Nothing in it is symmetric."""
 
 
@@ -141,3 +141,16 @@ def test_names_that_do_not_exist_are_told_the_nearest():
         tomopy_edge.recon_and_denoise(tomo, THETA, CENTER, algorithm="fbq", denoiser="none")
     with pytest.raises(ModelError, match="did you mean 'tomogan'"):
         tomopy_edge.recon_and_denoise(tomo, THETA, CENTER, model="tomogun")
+
+
+@pytest.mark.parametrize("denoiser", ["none", "tomogan"])
+def test_slices_lie_over_those_of_gridrec(denoiser):
+    # Gridrec of TomoPy puts the axis on column n / 2 and on row n / 2 - 1 from the top, and y points up.
+    slices = tomopy_edge.recon_and_denoise(line_integrals(2), THETA, CENTER, denoiser=denoiser)
+    (x, y, radius, _), _ = DISCS
+    row, column = COLUMNS // 2 - 1 - y, COLUMNS // 2 + x
+    v, u = np.indices(slices.shape[1:])
+    around = np.hypot(v - row, u - column) < radius + 4
+    weights = np.where(around, slices[0], 0)
+    assert (weights * v).sum() / weights.sum() == pytest.approx(row, abs=0.1)
+    assert (weights * u).sum() / weights.sum() == pytest.approx(column, abs=0.1)

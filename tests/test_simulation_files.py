@@ -10,8 +10,7 @@ from tomopy_edge.cli import simulate
 from tomopy_edge.errors import DataError, OutputError
 from tomopy_edge.networks.unit import attenuation_unit
 from tomopy_edge.readers import open_scan
-from tomopy_edge.simulation import pairs
-from tomopy_edge.simulation.files import new_hdf5
+from tomopy_edge.simulation import files, pairs
 from tomopy_edge.simulation.phantoms import KINDS
 
 
@@ -79,7 +78,7 @@ def test_a_seed_gives_the_same_file(tmp_path, what):
 
 def test_more_pairs_begin_with_the_same_ones(tmp_path):
     for count in (1, 2):
-        pairs.write_pairs(tmp_path / f"{count}.h5", count=count, held_out=1, columns=128, seed=2, ncore=1)
+        files.write_pairs(tmp_path / f"{count}.h5", count=count, held_out=1, columns=128, seed=2, ncore=1)
     few, many = contents(tmp_path / "1.h5"), contents(tmp_path / "2.h5")
     assert np.array_equal(few["train_ns"][0], many["train_ns"][0])
     assert np.array_equal(few["test_ns"], many["test_ns"])
@@ -116,8 +115,8 @@ def test_float16_keeps_values_just_below_a_power_of_two(tmp_path, monkeypatch):
     values = np.random.default_rng(1).random((64, 64)).astype(np.float32)
     values[:, ::7], values[0, 0] = 0.4999987, 1e-6
     almost = pairs.Pair(np.repeat(values[..., None], 3, 2), values, 1.0, "foam", 0.1)
-    monkeypatch.setattr(pairs, "draw_pair", lambda *_: almost)
-    pairs.write_pairs(tmp_path / "pairs.h5", count=1, held_out=1, columns=64, seed=1, ncore=1)
+    monkeypatch.setattr(files, "draw_pair", lambda *_: almost)
+    files.write_pairs(tmp_path / "pairs.h5", count=1, held_out=1, columns=64, seed=1, ncore=1)
     written = contents(tmp_path / "pairs.h5")
     np.testing.assert_allclose(written["train_gt"][0], values, atol=1e-3)
     np.testing.assert_allclose(written["test_ns"][0], almost.noisy, atol=1e-3)
@@ -136,7 +135,7 @@ def test_a_file_that_exists_is_kept_unless_it_may_be_replaced(tmp_path):
 
 def test_nothing_half_written_is_left_behind(tmp_path):
     def interrupted():
-        with new_hdf5(tmp_path / "half.h5") as file:
+        with files.new_hdf5(tmp_path / "half.h5") as file:
             file["some"] = 1
             raise KeyboardInterrupt
 

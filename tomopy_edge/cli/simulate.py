@@ -76,7 +76,7 @@ def run_scan(args: argparse.Namespace) -> int:
 
 def run_pairs(args: argparse.Namespace) -> int:
     """Simulate pairs and write them."""
-    from tomopy_edge.simulation.pairs import write_pairs
+    from tomopy_edge.simulation.files import write_pairs
 
     write_pairs(
         args.output,

@@ -66,7 +66,7 @@ class FilteredBackProjection:
     >>> disc = 0.02 * np.sqrt(np.maximum(0, 20.0**2 - (np.arange(64) - 31.5) ** 2))
     >>> plan = FilteredBackProjection(theta, columns=64)
     >>> slices = plan(np.tile(disc, (1, 90, 1)), center=31.5)
-    >>> slices.shape, round(float(slices[0, 31, 32]), 3)
+    >>> slices.shape, round(float(slices[0, 22:41, 23:42].mean()), 4)
     ((1, 64, 64), 0.01)
     """
 

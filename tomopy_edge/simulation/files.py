@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +15,7 @@ import numpy as np
 
 from tomopy_edge.errors import OutputError
 from tomopy_edge.progress import track
+from tomopy_edge.simulation.pairs import ROWS, Pair, draw_pair
 from tomopy_edge.simulation.scans import SimulatedScan
 from tomopy_edge.writers.failures import told
 
@@ -20,6 +24,12 @@ if TYPE_CHECKING:
 
 PIXEL_SIZE = 1.0
 """Micrometres that a simulated pixel is said to have; nothing else depends on it."""
+
+SEEDS = 1_000_000
+"""Seeds that belong to one file of pairs: the first half judges, the second trains."""
+
+AHEAD = 8
+"""Pairs that are computed before they are asked for."""
 
 
 @contextmanager
@@ -69,3 +79,62 @@ def write_scan(path: Path, simulated: SimulatedScan, *, command: str = "", overw
         truth.attrs.update({"axes": "z:y:x", "units": "attenuation per pixel"})
         for row in track(range(rows), total=rows, what="slices of the truth"):
             truth[row] = simulated.truth(row - rows // 2)
+
+
+def write_pairs(
+    path: Path, *, count: int, held_out: int, columns: int, seed: int, ncore: int, overwrite: bool = False
+) -> None:
+    """Write pairs for training, and others held out for judging it, to an HDF5 file, one by one.
+
+    The datasets are `train_ns` and `test_ns`, (pair, y, x, 3), noisy; `train_gt` and `test_gt`, (pair, y, x), truth;
+    all float16, in network units. `train_noise` and `test_noise` hold each pair's noise, `train_kind` and `test_kind`
+    its phantom.
+
+    Parameters
+    ----------
+    path : of the file
+    count, held_out : pairs for training and for judging
+    columns : rows and columns of the slices
+    seed : of everything; a pair depends on it and on the pair's number only, not on `count` or `ncore`
+    ncore : threads
+    overwrite : whether an older file is replaced
+
+    Raises
+    ------
+    OutputError : where there is such a file already, or it cannot be written
+    """
+    import h5py
+
+    with new_hdf5(path, overwrite=overwrite) as file, ThreadPoolExecutor(ncore) as pool:
+        file.attrs.update({"seed": seed, "columns": columns, "made_by": "tomopy-edge simulate pairs"})
+        first = seed * SEEDS
+        for part, number in (("test", held_out), ("train", count)):
+            noisy = file.create_dataset(
+                f"{part}_ns", (number, columns, columns, ROWS), "f2", chunks=_chunk(columns, ROWS)
+            )
+            truth = file.create_dataset(f"{part}_gt", (number, columns, columns), "f2", chunks=_chunk(columns))
+            noise = file.create_dataset(f"{part}_noise", (number,), "f4")
+            kind = file.create_dataset(f"{part}_kind", (number,), h5py.string_dtype())
+            drawn = in_order(pool, lambda i: draw_pair(i, columns), range(first, first + number))
+            for i, pair in enumerate(track(drawn, total=number, what=f"pairs to {part}")):
+                # Rounded by numpy: HDF5's own conversion, once it met a tiny value, makes 0.25 of 0.4999987.
+                noisy[i], truth[i] = pair.noisy.astype(np.float16), pair.truth.astype(np.float16)
+                noise[i], kind[i] = pair.noise, pair.kind
+            first += SEEDS // 2
+
+
+def _chunk(columns: int, *channels: int) -> tuple[int, ...]:
+    return (1, min(columns, 128), min(columns, 128), *channels)
+
+
+def in_order(pool: ThreadPoolExecutor, draw: Callable[[int], Pair], seeds: Iterable[int]) -> Iterator[Pair]:
+    """Yield `draw(seed)` in the order of the seeds, computed a few ahead, so that memory holds only a few."""
+    waiting = iter(seeds)
+    ahead = deque(pool.submit(draw, seed) for seed in islice(waiting, AHEAD))
+    try:
+        while ahead:
+            yield ahead.popleft().result()
+            ahead.extend(pool.submit(draw, seed) for seed in islice(waiting, 1))
+    finally:
+        for future in ahead:
+            future.cancel()

@@ -49,7 +49,7 @@ def calibrate(
     Parameters
     ----------
     network : (batch, y, x, channel) -> (batch, y, x, 1), its size open
-    pairs : see `simulation.pairs.write_pairs`
+    pairs : see `simulation.files.write_pairs`
     count : tiles to draw
     tile : their edge, pixels; less where the slices are smaller
     seed : of the drawing

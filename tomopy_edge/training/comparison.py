@@ -22,7 +22,7 @@ def compare(trained: Path, pairs: Path, int8: Path) -> dict[str, Scores]:
     Parameters
     ----------
     trained : .keras file
-    pairs : see `simulation.pairs.write_pairs`; slices are put through whole, so tiling has no part in the scores
+    pairs : see `simulation.files.write_pairs`; slices are put through whole, so tiling has no part in the scores
     int8 : any int8 .tflite that was exported from `trained`
     """
     import keras

@@ -58,7 +58,7 @@ def write_answers(model: Model, pairs: Path, answers: Path, *, most: int, job: J
     Parameters
     ----------
     model : whose denoiser answers; slices go through it whole, or in tiles that leave no seam
-    pairs : see `simulation.pairs.write_pairs`
+    pairs : see `simulation.files.write_pairs`
     answers : file to write: `train_ns` (pair, y, x, 1) and so on, float32, in network units
     most : pairs for training to use of all there are
     job : its threads

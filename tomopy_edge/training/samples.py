@@ -82,7 +82,7 @@ def open_pairs(path: Path, channels: int, multiple: int = 1, crop: int = 1) -> I
 
     Parameters
     ----------
-    path : see `simulation.pairs.write_pairs`
+    path : see `simulation.files.write_pairs`
     channels : adjacent slices of its noisy side
     multiple : what its slices' rows and columns must be a multiple of, pixels
     crop : what they must at least be, pixels

@@ -104,7 +104,7 @@ def train(build: Callable[[], Any], pairs: Path, model: Path, chosen: TrainOptio
     Parameters
     ----------
     build : makes the untrained network, (batch, y, x, channel) -> (batch, y, x, 1)
-    pairs : see `simulation.pairs.write_pairs`
+    pairs : see `simulation.files.write_pairs`
     model : file to write; its network is the best one on the held-out pairs
     chosen : how
     resume : go on from the checkpoint that an earlier training of `model` left
