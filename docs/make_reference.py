@@ -11,17 +11,16 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-from tomopy_edge.catalogue import denoisers, reconstructors, stages
 from tomopy_edge.cli import make_parser
-from tomopy_edge.plugins import make_manager
+from tomopy_edge.plugins import load_catalogue
 
 REFERENCE = Path(__file__).parent / "reference"
 
 RECIPE = """\
 # Recipe options
 
-A recipe is a YAML list of stages; each is a name, or a name with options. Everything has a default; "none" is `null` in YAML. This page is made
-from the options classes (`python docs/make_reference.py`).
+A recipe is a YAML list of stages; each is a name, or a name with options. Everything has a default;
+"none" is `null` in YAML. This page is made from the options classes (`python docs/make_reference.py`).
 """
 
 COMMAND = """\
@@ -34,12 +33,12 @@ sentence; 130 stopped by ctrl-C.
 
 def recipe_page() -> str:
     """Return the page on every stage, algorithm and denoiser and their options."""
-    manager = make_manager(installed=False)
+    catalogue = load_catalogue(installed=False)
     parts = [RECIPE]
     for title, offers in (
-        ("Stages", stages(manager)),
-        ("Algorithms of the stage `reconstruct`", reconstructors(manager)),
-        ("Denoisers of the stage `denoise`", denoisers(manager)),
+        ("Stages", catalogue.stages),
+        ("Algorithms of the stage `reconstruct`", catalogue.reconstructors),
+        ("Denoisers of the stage `denoise`", catalogue.denoisers),
     ):
         parts.append(f"## {title}\n")
         for entry in offers.values():

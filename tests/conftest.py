@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 import pytest
 
-from tomopy_edge.plugins import make_manager
+from tomopy_edge.plugins import load_catalogue, make_manager
 
 
 @pytest.fixture(scope="session")
@@ -22,8 +22,14 @@ def scans() -> Path:
 
 @pytest.fixture
 def manager():
-    """A plugin manager with the built-in plugins alone."""
+    """A plugin manager with the built-in plugin alone."""
     return make_manager(installed=False)
+
+
+@pytest.fixture
+def catalogue():
+    """What the built-in plugin offers."""
+    return load_catalogue(installed=False)
 
 
 @pytest.fixture

@@ -33,3 +33,12 @@ def test_arrays_with_other_axes_are_refused(make, words):
 def test_what_flows_cannot_be_edited():
     with pytest.raises(dataclasses.FrozenInstanceError):
         Volume(np.ones((1, 4, 4), np.float32)).first_row = 3
+
+
+def test_a_scan_knows_the_limit_of_its_detector_only_where_it_was_told():
+    assert Scan(PROJECTIONS, FRAMES, FRAMES, THETA).full_scale is None
+    scan = Scan(PROJECTIONS, FRAMES, FRAMES, THETA, full_scale=255)
+    assert (
+        dataclasses.replace(scan, projections=PROJECTIONS[:, :2], flats=FRAMES[:, :2], darks=FRAMES[:, :2]).full_scale
+        == 255
+    )

@@ -53,12 +53,12 @@ def test_links_lead_to_files_that_exist(page):
             assert (page.parent / target).exists(), target
 
 
-def test_every_recipe_in_the_docs_has_no_faults(manager):
+def test_every_recipe_in_the_docs_has_no_faults(catalogue):
     for page in PAGES:
         for text in re.findall(r"```yaml\n(- .*?)```", page.read_text(), flags=re.DOTALL):
             stages = yaml.safe_load(text)
             known = [stage for stage in stages if "median" not in str(stage)]
-            assert not known or parse_recipe(known, manager, source=str(page))
+            assert not known or parse_recipe(known, catalogue, source=str(page))
 
 
 def test_the_example_of_recon_and_denoise_runs():
@@ -86,10 +86,10 @@ def test_the_scripts_in_the_docs_run(page, capsys):
         assert names["slices"].shape == (2, 64, 64)
 
 
-def test_the_fault_in_the_tutorial_is_what_is_said(manager, monkeypatch):
+def test_the_fault_in_the_tutorial_is_what_is_said(catalogue, monkeypatch):
     monkeypatch.chdir(ROOT / "recipes")
     with pytest.raises(RecipeError) as caught:
-        read_recipe(Path("quickstart.yaml"), manager, ["find_center.centre=3"])
+        read_recipe(Path("quickstart.yaml"), catalogue, ["find_center.centre=3"])
     assert f"tomopy-edge: error: {caught.value}" in (ROOT / "docs" / "tutorial" / "first-scan.md").read_text()
 
 

@@ -99,6 +99,13 @@ def test_an_axis_near_the_edge_of_the_detector_wraps_nothing_around(center):
     assert np.abs(found[inside & (raster(small, 120, columns) == 0)]).mean() < 2e-4
 
 
+def test_what_is_seen_far_from_the_axis_stays_there():
+    far = np.zeros((1, 64, 256), np.float32)
+    far[..., 220] = 1
+    found = fbp(far, half_turn(64), 12.0, filter_name="none")[0]
+    assert np.abs(found[circle(256)]).max() < 0.01 * fbp(far, half_turn(64), 220.0, filter_name="none").max()
+
+
 @pytest.mark.parametrize(("size", "column", "row"), [(64, 52, 21), (65, 53, 21)])
 def test_a_disc_comes_out_where_gridrec_has_it(size, column, row):
     # 20 pixels to the right of the axis and 10 above: seen at 0 degrees 20 columns right of the centre.

@@ -7,7 +7,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "tomopy_edge"
 LAYERS = [
-    {"errors", "version", "shipped"},
+    {"errors", "version", "shipped", "yaml_text"},
     {"data", "options", "strict", "progress", "tomopy_library"},
     {"job"},
     {"hookspecs"},
@@ -19,7 +19,8 @@ LAYERS = [
     {"builtin"},
     {"plugins", "recipe"},
     {"pipeline", "report"},
-    {"recon", "run_scan", "training"},
+    {"record", "training"},
+    {"recon", "run_scan"},
     {"cli", "__init__"},
     {"__main__"},
 ]

@@ -1,10 +1,15 @@
+import errno
+import fcntl
 import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tomopy_edge import output
 from tomopy_edge.errors import OutputError
 from tomopy_edge.output import LOCK, default_output, output_folder
 
@@ -137,6 +142,21 @@ def test_a_part_folder_that_is_not_ours_is_left_alone(tmp_path):
     assert names(tmp_path / "out.part") == ["download"]
 
 
+@pytest.mark.parametrize("kind", ["file", "link", "link to nowhere"])
+def test_a_file_or_link_where_the_part_folder_goes_is_left_alone(tmp_path, kind):
+    part = tmp_path / "out.part"
+    if kind == "file":
+        part.write_text("kept")
+    else:
+        part.symlink_to(tmp_path / "elsewhere")
+        if kind == "link":
+            (tmp_path / "elsewhere").mkdir()
+    before = names(tmp_path)
+    with pytest.raises(OutputError, match=r"is in the way|cannot be written"), output_folder(tmp_path / "out"):
+        pass
+    assert names(tmp_path) == before
+
+
 def test_a_full_disk_is_told_before_anything_is_computed(tmp_path):
     def run():
         with output_folder(tmp_path / "deep" / "out", needed=10**18):
@@ -163,3 +183,160 @@ def test_an_output_that_appears_meanwhile_is_not_replaced(tmp_path):
         run()
     assert names(tmp_path) == ["out"]
     assert names(tmp_path / "out") == ["recon_00000.tiff", "report.json"]
+
+
+def fill(path, text="new", *, overwrite=False):
+    """Make an output with one slice in it."""
+    with output_folder(path, overwrite=overwrite) as folder:
+        (folder / "recon_00000.tiff").write_text(text)
+
+
+def raising(function, *errors):
+    """Return `function`, but its first calls do their work and then raise `errors`."""
+    left = list(errors)
+
+    def done_and_raised(*args, **kwargs):
+        result = function(*args, **kwargs)
+        if not left:
+            return result
+        if hasattr(result, "close"):
+            result.close()
+        raise left.pop(0)
+
+    return done_and_raised
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
+def test_where_files_cannot_be_locked_a_run_goes_on_and_says_so_once(tmp_path, monkeypatch, caplog, number):
+    def flock(_file, _operation):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    (tmp_path / "out.part").mkdir()
+    (tmp_path / "out.part" / LOCK).write_text("1")
+    (tmp_path / "out.part" / "half").write_text("")
+    fill(tmp_path / "out")
+    assert names(tmp_path) == ["out"]
+    assert names(tmp_path / "out") == ["recon_00000.tiff"]
+    assert caplog.text.count("two runs on one output are not told apart") == 1
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, PermissionError])
+@pytest.mark.parametrize("where", ["mkdir", "open", "flock", "write"])
+def test_a_run_stopped_before_it_holds_its_lock_blocks_no_later_one(tmp_path, monkeypatch, where, stop):
+    with monkeypatch.context() as broken:
+        if where == "flock":
+            broken.setattr(fcntl, "flock", raising(fcntl.flock, KeyboardInterrupt()))
+        elif where == "write":
+            broken.setattr(output, "_empty", raising(output._empty, stop()))
+        else:
+            broken.setattr(Path, where, raising(getattr(Path, where), stop()))
+        with pytest.raises((KeyboardInterrupt, OutputError)):
+            fill(tmp_path / "out")
+    fill(tmp_path / "out")
+    assert names(tmp_path) == ["out"]
+
+
+def test_a_lock_file_whose_run_ended_since_it_was_opened_locks_nothing(tmp_path, monkeypatch):
+    # As the last step before this run locks the file, the run that held it ends and a third begins.
+    others = []
+
+    def late_flock(file, operation):
+        monkeypatch.setattr(fcntl, "flock", lock)
+        shutil.rmtree(tmp_path / "out.part")
+        others.append(output_folder(tmp_path / "out"))
+        (others[0].__enter__() / "half").write_text("")
+        lock(file, operation)
+
+    lock = fcntl.flock
+    (tmp_path / "out.part").mkdir()
+    (tmp_path / "out.part" / LOCK).write_text("1")
+    monkeypatch.setattr(fcntl, "flock", late_flock)
+    with pytest.raises(OutputError, match="another run is writing there"):
+        fill(tmp_path / "out")
+    assert names(tmp_path / "out.part") == [LOCK, "half"]
+    others[0].__exit__(None, None, None)
+    assert names(tmp_path / "out") == ["half"]
+
+
+def test_a_dead_runs_lock_file_is_kept_so_that_two_who_find_it_cannot_both_hold_it(tmp_path):
+    (tmp_path / "out.part").mkdir()
+    left = tmp_path / "out.part" / LOCK
+    left.write_text("1")
+    with left.open("a") as opened_earlier, output_folder(tmp_path / "out"), pytest.raises(BlockingIOError):
+        fcntl.flock(opened_earlier, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_a_failed_run_removes_only_what_is_its_own(tmp_path):
+    def run():
+        with output_folder(tmp_path / "out") as folder:
+            # Someone removes the folder of this run, and another run begins.
+            shutil.rmtree(folder)
+            other.__enter__()
+            raise KeyboardInterrupt
+
+    other = output_folder(tmp_path / "out")
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    assert names(tmp_path / "out.part") == [LOCK]
+    other.__exit__(None, None, None)
+    assert names(tmp_path) == ["out"]
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, PermissionError])
+def test_what_stops_the_removal_of_the_old_output_does_not_harm_the_new(tmp_path, monkeypatch, caplog, stop):
+    def rmtree(folder, *args, **kwargs):
+        monkeypatch.setattr(shutil, "rmtree", removal)
+        (folder / "report.json").unlink()
+        raise stop
+
+    removal = shutil.rmtree
+    out = finished(tmp_path / "out")
+    monkeypatch.setattr(shutil, "rmtree", rmtree)
+    fill(out, overwrite=True)
+    assert names(tmp_path) == ["out"]
+    assert names(out) == ["recon_00000.tiff"]
+    assert (out / "recon_00000.tiff").read_text() == "new"
+    assert "whole" in caplog.text
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, PermissionError])
+def test_an_old_output_that_cannot_be_removed_is_named_and_harms_no_later_run(tmp_path, monkeypatch, caplog, stop):
+    def rmtree(*_args, **_kwargs):
+        raise stop
+
+    out = finished(tmp_path / "out")
+    with monkeypatch.context() as broken:
+        broken.setattr(shutil, "rmtree", rmtree)
+        fill(out, overwrite=True)
+    (old,) = tmp_path.glob("out.replaced-*")
+    assert f"{old}: is what remains of the output that was replaced" in caplog.text
+    assert names(out) == ["recon_00000.tiff"]
+    (out / "report.json").write_text("{}")
+    fill(out, "newer", overwrite=True)
+    assert (out / "recon_00000.tiff").read_text() == "newer"
+    assert names(tmp_path) == ["out", old.name]
+
+
+@pytest.mark.parametrize(("renamed", "text"), [(1, "old"), (2, "new")])
+def test_an_interrupt_between_the_renames_leaves_one_whole_output(tmp_path, monkeypatch, renamed, text):
+    errors = [None, KeyboardInterrupt()] if renamed == 2 else [KeyboardInterrupt()]
+
+    def stopped_rename(self, target):
+        result = rename(self, target)
+        error = errors.pop(0) if errors else None
+        if error is not None:
+            raise error
+        return result
+
+    rename = Path.rename
+    out = finished(tmp_path / "out")
+    monkeypatch.setattr(Path, "rename", stopped_rename)
+    if renamed == 1:
+        with pytest.raises(KeyboardInterrupt):
+            fill(out, overwrite=True)
+    else:
+        fill(out, overwrite=True)
+    assert names(tmp_path) == ["out"]
+    assert LOCK not in names(out)
+    assert (out / "recon_00000.tiff").read_text() == text

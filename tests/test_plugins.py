@@ -1,5 +1,6 @@
 """Plugins: found, told apart, left out when broken, documented."""
 
+import dataclasses
 import inspect
 import logging
 from pathlib import Path
@@ -9,10 +10,10 @@ import pytest
 
 import tomopy_edge
 from tomopy_edge import hookspecs
-from tomopy_edge.catalogue import denoisers, find, stages
+from tomopy_edge.catalogue import ask, find
 from tomopy_edge.denoisers.none import ENTRY, NoneOptions, Unchanged
 from tomopy_edge.errors import PluginError
-from tomopy_edge.plugins import make_manager
+from tomopy_edge.plugins import load_catalogue
 
 HOOKS = [name for name, _ in inspect.getmembers(hookspecs, inspect.isfunction) if name.startswith("tomopy_edge_")]
 
@@ -32,13 +33,13 @@ class Failing:
 
 def test_a_misspelt_denoiser_is_told_the_nearest(manager):
     with pytest.raises(PluginError, match="did you mean 'tomogan'"):
-        find(denoisers(manager), "tomogun", "denoiser")
+        find(ask(manager).denoisers, "tomogun", "denoiser")
 
 
 def test_two_denoisers_of_one_name_are_refused_with_both_sources(manager):
     manager.register(Another(), name="another")
     with pytest.raises(PluginError, match="two denoisers are named 'none'") as caught:
-        denoisers(manager)
+        ask(manager)
     assert "'another'" in str(caught.value)
     assert "'tomopy_edge'" in str(caught.value)
 
@@ -57,33 +58,75 @@ def test_a_misspelt_hook_is_refused_when_registered(manager):
 def test_a_plugin_that_fails_in_its_hook_is_logged_and_left_out(manager, caplog):
     manager.register(Failing(), name="failing")
     with caplog.at_level(logging.WARNING):
-        assert set(denoisers(manager)) == {"tomogan", "none", "total_variation", "non_local_means"}
+        assert set(ask(manager).denoisers) == {"tomogan", "none", "total_variation", "non_local_means"}
     assert "plugin failing is left out: ImportError: no module named magic" in caplog.text
 
 
-def test_an_offer_of_the_wrong_kind_is_refused(manager):
+@dataclasses.dataclass
+class LooseOptions:
+    size: int = 3
+
+
+@pytest.mark.parametrize(
+    ("offer", "fault"),
+    [
+        ("median", "expected a DenoiserEntry"),
+        (tomopy_edge.DenoiserEntry("median", "", LooseOptions, Unchanged), "not made by tomopy_edge.options"),
+    ],
+)
+def test_an_offer_that_is_no_offer_is_logged_and_left_out(manager, caplog, offer, fault):
     class Wrong:
         @tomopy_edge.hookimpl
         def tomopy_edge_denoisers(self):
-            yield "median"
+            yield offer
 
     manager.register(Wrong(), name="wrong")
-    with pytest.raises(PluginError, match="plugin 'wrong' offers 'median'; expected a DenoiserEntry"):
-        denoisers(manager)
+    with caplog.at_level(logging.WARNING):
+        assert "median" not in ask(manager).denoisers
+    assert "plugin wrong offers" in caplog.text
+    assert fault in caplog.text
+
+
+@pytest.mark.parametrize("taken", ["tomopy_edge", "first"])
+def test_a_plugin_whose_name_is_taken_is_left_out_and_the_other_stays(monkeypatch, caplog, taken):
+    def offering(denoiser):
+        class Plugin:
+            @tomopy_edge.hookimpl
+            def tomopy_edge_denoisers(self):
+                yield dataclasses.replace(ENTRY, name=denoiser)
+
+        return Plugin()
+
+    class Found:
+        value = "somewhere"
+
+        def __init__(self, name, denoiser):
+            self.name, self.denoiser = name, denoiser
+
+        def load(self):
+            return offering(self.denoiser)
+
+    found = [Found("first", "one"), Found(taken, "two")]
+    monkeypatch.setattr("tomopy_edge.plugins.entry_points", lambda group: found)
+    with caplog.at_level(logging.WARNING):
+        offered = load_catalogue().denoisers
+    assert {"tomogan", "one"} <= set(offered)
+    assert "two" not in offered
+    assert "another has this name" in caplog.text
 
 
 def test_an_installed_plugin_that_fails_to_import_is_logged_and_left_out(monkeypatch, caplog):
     class Broken:
-        name = "broken"
+        name, value = "broken", "broken_plugin"
 
         def load(self):
             raise ModuleNotFoundError("No module named 'cupy'")
 
     monkeypatch.setattr("tomopy_edge.plugins.entry_points", lambda group: [Broken()])
     with caplog.at_level(logging.WARNING):
-        manager = make_manager()
+        catalogue = load_catalogue()
     assert "plugin broken is left out: ModuleNotFoundError: No module named 'cupy'" in caplog.text
-    assert "denoise" in stages(manager)
+    assert "denoise" in catalogue.stages
 
 
 @pytest.mark.parametrize("hook", HOOKS)

@@ -75,9 +75,17 @@ def test_whatever_is_written_comes_back_row_by_row(tmp_path, data, layout, kind)
     assert part.projections.dtype == (np.uint16 if np.dtype(kind).kind == "u" else np.float32)
     assert part.projections.dtype.isnative
     assert part.first_row == first
+    assert part.full_scale == (None if np.dtype(kind).kind == "f" else np.iinfo(kind).max)
     for key, read in enumerate((part.projections, part.flats, part.darks)):
         np.testing.assert_array_equal(read, frames[keys == key, first:last].astype(read.dtype))
     np.testing.assert_allclose(part.theta, np.deg2rad(degrees[keys == 0]))
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_the_limit_of_the_stored_type_comes_with_the_rows(kind):
+    flats = np.ones((2, 4, 5), np.float32)
+    part = ArrayScan(np.ones((3, 4, 5), kind), np.array([0.0, 1, 2]), flats).read(1, 3)
+    assert part.full_scale == (None if np.dtype(kind).kind == "f" else np.iinfo(kind).max)
 
 
 @pytest.mark.parametrize("sinogram_order", [False, True])
@@ -371,7 +379,7 @@ def test_a_txrm_file_goes_through_dxchange(tmp_path, monkeypatch):
     np.testing.assert_array_equal(part.projections, frames[:, 1:3])
     assert part.flats.shape == (1, 2, 5)
     assert part.darks.shape == (0, 2, 5)
-    assert part.first_row == 1
+    assert (part.first_row, part.pixel_size, part.full_scale) == (1, 0.5, 65535)
     assert asked == [((0, 1, 1), (0, 1, 1), (0, None, 1)), ((0, None, 1), (1, 3, 1), (0, None, 1))]
 
 
@@ -393,6 +401,7 @@ def test_an_als_file_goes_through_dxchange(tmp_path, monkeypatch):
     with open_scan(path) as scan:
         part = scan.read(2, 4)
     np.testing.assert_array_equal(part.projections, projections[:, 2:])
+    assert (part.first_row, part.full_scale) == (2, 65535)
     np.testing.assert_allclose(scan.theta, [0, np.pi / 2, np.pi])
     assert scan.pixel_size == pytest.approx(0.65)
     assert "180 degrees, from their attribute arange" in scan.notes[0]

@@ -13,36 +13,36 @@ SHIPPED = sorted((Path(__file__).parents[1] / "recipes").glob("*.yaml"))
 
 
 @pytest.mark.parametrize("path", BAD, ids=lambda path: path.stem)
-def test_a_bad_recipe_is_refused_with_the_words_it_names(path, manager):
+def test_a_bad_recipe_is_refused_with_the_words_it_names(path, catalogue):
     expected = [line.removeprefix("# expect: ") for line in path.read_text().splitlines() if line.startswith("# ex")]
     with pytest.raises(RecipeError) as caught:
-        read_recipe(path, manager)
+        read_recipe(path, catalogue)
     assert caught.value.faults == expected
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
-def test_a_shipped_recipe_has_no_faults(path, manager):
-    assert read_recipe(path, manager).blocks
+def test_a_shipped_recipe_has_no_faults(path, catalogue):
+    assert read_recipe(path, catalogue).blocks
 
 
-def test_a_shipped_recipe_is_found_by_name(manager):
-    assert read_recipe(Path("quickstart"), manager) == read_recipe(SHIPPED[0], manager)
+def test_a_shipped_recipe_is_found_by_name(catalogue):
+    assert read_recipe(Path("quickstart"), catalogue) == read_recipe(SHIPPED[0], catalogue)
     with pytest.raises(RecipeError, match="did you mean 'quickstart'"):
-        read_recipe(Path("quikstart"), manager)
+        read_recipe(Path("quikstart"), catalogue)
 
 
-def test_a_recipe_written_out_reads_back_as_itself(manager):
-    recipe = read_recipe(SHIPPED[0], manager)
-    assert parse_recipe(yaml.safe_load(recipe.to_yaml()), manager) == recipe
+def test_a_recipe_written_out_reads_back_as_itself(catalogue):
+    recipe = read_recipe(SHIPPED[0], catalogue)
+    assert parse_recipe(yaml.safe_load(recipe.to_yaml()), catalogue) == recipe
 
 
 def chain(*stages):
     return [{"read": {}}, "normalize", "minus_log", {"find_center": {"center": 5.0}}, "reconstruct", *stages]
 
 
-def test_an_override_wins_over_the_file_and_reaches_into_options(manager):
+def test_an_override_wins_over_the_file_and_reaches_into_options(catalogue):
     raw = chain({"denoise": {"denoiser": "total_variation"}})
-    recipe = parse_recipe(raw, manager, overrides=["denoise.options.weight=3.5", "find_center.center=7"])
+    recipe = parse_recipe(raw, catalogue, overrides=["denoise.options.weight=3.5", "find_center.center=7"])
     assert recipe.blocks[-1].options.options.weight == 3.5
     assert recipe.blocks[3].options.center == 7
     assert raw == chain({"denoise": {"denoiser": "total_variation"}}), "what the caller gave is not changed"
@@ -52,6 +52,7 @@ def test_an_override_wins_over_the_file_and_reaches_into_options(manager):
     ("override", "words"),
     [
         ("denoise.denoiser", "expected stage.option=value"),
+        ("denose=null", "did you mean 'denoise'"),
         ("denoise=1", "expected stage.option=value"),
         ("denose.denoiser=none", "did you mean 'denoise'"),
         ("denoise.denoser=none", "did you mean 'denoiser'"),
@@ -59,28 +60,39 @@ def test_an_override_wins_over_the_file_and_reaches_into_options(manager):
         ("denoise.options.weight=[", "not YAML"),
     ],
 )
-def test_a_misspelt_override_is_refused(manager, override, words):
+def test_a_misspelt_override_is_refused(catalogue, override, words):
     with pytest.raises(RecipeError, match="fault") as caught:
-        parse_recipe(chain({"denoise": {"denoiser": "total_variation"}}), manager, overrides=[override])
+        parse_recipe(chain({"denoise": {"denoiser": "total_variation"}}), catalogue, overrides=[override])
     assert words in str(caught.value)
 
 
-def test_an_override_of_a_stage_that_stands_twice_is_refused(manager):
+def test_an_override_of_a_stage_that_stands_twice_is_refused(catalogue):
     twice = chain({"denoise": {"denoiser": "none"}}, {"denoise": {"denoiser": "none"}})
     with pytest.raises(RecipeError, match="stands 2 times"):
-        parse_recipe(twice, manager, overrides=["denoise.denoiser=none"])
+        parse_recipe(twice, catalogue, overrides=["denoise.denoiser=none"])
 
 
-def test_a_recipe_that_cannot_be_read_says_so(tmp_path, manager):
+def test_an_override_leaves_a_stage_out(catalogue):
+    recipe = parse_recipe(chain({"denoise": {"denoiser": "none"}}), catalogue, overrides=["denoise=null"])
+    assert [block.entry.name for block in recipe.blocks][-1] == "reconstruct"
+
+
+@pytest.mark.parametrize(("text", "number"), [("1e-3", 0.001), ("1E-3", 0.001), ("5e-04", 0.0005), (".5e-3", 0.0005)])
+def test_a_number_with_an_exponent_is_a_number(catalogue, text, number):
+    recipe = parse_recipe(chain(), catalogue, overrides=[f"minus_log.floor={text}"])
+    assert recipe.blocks[2].options.floor == number
+
+
+def test_a_recipe_that_cannot_be_read_says_so(tmp_path, catalogue):
     with pytest.raises(RecipeError, match="No such file"):
-        read_recipe(tmp_path / "absent.yaml", manager)
+        read_recipe(tmp_path / "absent.yaml", catalogue)
     (tmp_path / "broken.yaml").write_text("- read: [")
     with pytest.raises(RecipeError, match="not YAML"):
-        read_recipe(tmp_path / "broken.yaml", manager)
+        read_recipe(tmp_path / "broken.yaml", catalogue)
 
 
-def test_yaml_that_would_run_code_is_refused(tmp_path, manager):
+def test_yaml_that_would_run_code_is_refused(tmp_path, catalogue):
     path = tmp_path / "evil.yaml"
     path.write_text("- read: !!python/object/apply:os.system ['true']")
     with pytest.raises(RecipeError, match="not YAML"):
-        read_recipe(path, manager)
+        read_recipe(path, catalogue)

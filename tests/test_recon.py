@@ -124,6 +124,11 @@ def test_what_was_clipped_and_settled_is_told_to_the_tally():
         ({"tomo": np.zeros((1, 5, 5)), "theta": [0.0]}, "1 projection"),
         ({"dark": np.zeros((1, 2, COLUMNS))}, "without flat"),
         ({"center": 500.0}, "outside the detector"),
+        ({"center": [CENTER] * 3}, "one for each of the 2 rows"),
+        ({"ncore": -1}, "ncore must be at least 1"),
+        ({"denoiser": "none", "model": "tomogan"}, "belong to the denoiser 'tomogan'"),
+        ({"tomo": np.full((ANGLES, 2, COLUMNS), np.nan)}, "row 0 holds 34560 line integrals that are not finite"),
+        ({"algorithm": lambda tomo, center, recon, theta, **settings: recon.fill(np.nan)}, "algorithm made values"),
         ({"denoiser": "none", "fine_tune": True}, "no Fine-Tune network"),
     ],
 )

@@ -10,6 +10,7 @@ import yaml
 
 import tomopy_edge
 from tomopy_edge.errors import DataError, OutputError, RecipeError
+from tomopy_edge.readers import ArrayScan, open_scan
 
 STAGES = [
     "read",
@@ -36,15 +37,17 @@ def test_a_run_leaves_slices_report_recipe_and_picture(scan_file):
         np.testing.assert_array_equal(file["exchange/data"], slices)
         assert file["measurement/sample/name"][()] == b"disc"
     report = json.loads((done.output / "report.json").read_text())
-    assert report["slices"] == 7
+    assert report["slices"] == [7, 96, 96]
     assert set(report["timings"]) == {
         "read", "normalize", "minus_log", "find_center", "reconstruct", "denoise", "write"
     }  # fmt: skip
     assert (done.output / "contact_sheet.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_the_settled_recipe_reproduces_the_run_exactly(scan_file, tmp_path):
-    first = tomopy_edge.run(STAGES, scan_file, tmp_path / "first")
+@pytest.mark.parametrize("denoiser", ["total_variation", "tomogan"])
+def test_the_settled_recipe_reproduces_the_run_exactly(scan_file, tmp_path, denoiser):
+    stages = [*STAGES[:5], {"denoise": {"denoiser": denoiser}}, STAGES[-1]]
+    first = tomopy_edge.run(stages, scan_file, tmp_path / "first")
     settled = yaml.safe_load((first.output / "recipe.yaml").read_text())
     (center,) = (stage["find_center"]["center"] for stage in settled if "find_center" in stage)
     assert center == pytest.approx(45.2, abs=0.6)
@@ -65,6 +68,57 @@ def test_an_output_that_exists_is_refused_and_untouched_unless_told(scan_file, t
         tomopy_edge.run(STAGES, scan_file, tmp_path / "out")
     assert before == {path: path.stat().st_mtime_ns for path in done.output.iterdir()}
     tomopy_edge.run(STAGES, scan_file, tmp_path / "out", overwrite=True)
+
+
+def test_a_slice_is_the_same_alone_and_with_all_others(scan_file, tmp_path):
+    network = {"denoiser": "tomogan", "options": {"unit": 0.02}}
+    stages = [*STAGES[1:3], {"find_center": {"center": 45.2}}, "reconstruct", {"denoise": network}, "write"]
+    whole = tomopy_edge.run(["read", *stages], scan_file, tmp_path / "whole")
+    alone = tomopy_edge.run([{"read": {"rows": [3, 4]}}, *stages], scan_file, tmp_path / "alone")
+    (lonely,) = alone.output.glob("*.tiff")
+    assert lonely.name == "recon_00003.tiff"
+    np.testing.assert_array_equal(tifffile.imread(lonely), stack(whole.output)[3])
+
+
+def test_a_picture_that_fails_costs_no_slices(scan_file, tmp_path, monkeypatch):
+    def failing(*arguments, **settings):
+        raise MemoryError("no room for a picture")
+
+    monkeypatch.setattr("tomopy_edge.record.contact_sheet", failing)
+    done = tomopy_edge.run(STAGES, scan_file, tmp_path / "out")
+    assert len(stack(done.output)) == 7
+    assert "no room for a picture" in (done.output / "report.json").read_text()
+
+
+def test_a_scan_that_the_caller_opened_stays_open(scan_file, tmp_path):
+    with open_scan(scan_file) as scan:
+        for name in ("one", "two"):
+            tomopy_edge.run(STAGES, scan, tmp_path / name)
+        assert scan.read(0, 1).projections.shape == (120, 1, 96)
+
+
+def test_arrays_run_through_a_recipe_into_a_folder_that_must_be_named(tmp_path):
+    frames = np.full((2, 3, 96), 1000.0)
+    scan = ArrayScan(np.full((60, 3, 96), 900.0), np.linspace(0, np.pi, 60, endpoint=False), frames, frames * 0)
+    stages = ["read", "normalize", "minus_log", {"find_center": {"center": 47.5}}, "reconstruct", "write"]
+    with pytest.raises(OutputError, match="must be given for arrays"):
+        tomopy_edge.run(stages, scan)
+    assert len(stack(tomopy_edge.run(stages, scan, tmp_path / "out").output)) == 3
+
+
+def test_the_report_tells_what_was_asked_for(scan_file, tmp_path):
+    stages = [{"read": {"rows": [1, 6], "angles": [0, 120, 2]}}, *STAGES[1:]]
+    report = tomopy_edge.run(stages, scan_file, tmp_path / "out", ncore=1, nchunk=2).report
+    assert report.scan["angles"] == 60
+    assert report.scan["rows"] == [1, 6]
+    assert report.settings == {"ncore": 1, "nchunk": 2}
+    assert 0 < report.settling < report.seconds
+
+
+@pytest.mark.parametrize("name", ["ncore", "nchunk"])
+def test_no_threads_and_no_rows_at_once_are_refused(scan_file, tmp_path, name):
+    with pytest.raises(DataError, match=f"{name} must be at least 1, got 0"):
+        tomopy_edge.run(STAGES, scan_file, tmp_path / "out", **{name: 0})
 
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, DataError, RuntimeError])
@@ -88,7 +142,12 @@ def test_a_run_that_is_stopped_halfway_leaves_nothing_half_written(scan_file, tm
 
 @pytest.mark.parametrize(
     ("stages", "words"),
-    [(STAGES[1:], "begin with 'read'"), (STAGES[:4], "end with 'write'")],
+    [
+        (STAGES[1:], "begin with 'read'"),
+        (STAGES[:4], "end with 'write'"),
+        (STAGES[:-1], "end with 'write'"),
+        ([*STAGES[:5], "write", *STAGES[5:]], "stands before the end"),
+    ],
 )
 def test_a_recipe_that_leads_nowhere_is_refused(scan_file, stages, words):
     with pytest.raises(RecipeError, match=words):
@@ -105,5 +164,9 @@ def test_the_tooth_runs_through_the_shipped_recipe(scans, tmp_path):
     slices = stack(done.output)
     assert slices.shape == (2, 640, 640)
     assert np.isfinite(slices).all()
-    (center,) = (stage["find_center"]["center"] for stage in done.report.recipe if "find_center" in stage)
-    assert center == pytest.approx(296.0, abs=1.0)
+    settled = {name: options for stage in done.report.recipe for name, options in stage.items()}
+    assert settled["find_center"]["center"] == pytest.approx(296.0, abs=1.0)
+    assert settled["fine_tune"]["unit"] == settled["denoise"]["options"]["unit"]
+    assert set(done.report.timings["denoise"]) == {
+        "total", "opening", "quantization", "tiling", "inference", "stitching"
+    }  # fmt: skip

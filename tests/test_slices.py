@@ -71,6 +71,21 @@ def test_quantization_tiling_inference_and_stitching_are_timed_and_the_seam_meas
     assert len(tally.measures["denoise"]["seam index"]) == 2
 
 
+@pytest.mark.parametrize("stride", [10, 6])
+def test_pixels_at_the_end_of_the_output_range_are_counted_with_and_without_blending(stride):
+    noisy = np.zeros((1, 40, 40), np.float32)
+    noisy[0, 10:20, 10:20] = 127 * 0.05
+    _, tally = run(Middle(params=QuantParams(0.05, 0)), noisy, stride=stride)
+    assert tally.counts == {"denoise": {"pixels at the end of the int8 output range": 100}}
+
+
+def test_no_seam_is_measured_where_there_is_none():
+    tally = Tally()
+    grid = TileGrid((33, 50), 16, 3, 10)
+    SliceNetwork(Middle(), grid, Account("denoise", tally), exact=True)(np.ones((1, 33, 50), np.float32))
+    assert tally.measures == {}
+
+
 def test_what_was_quantized_on_the_way_out_is_what_the_codes_say():
     params = QuantParams(0.25, 7)
     noisy = np.full((1, 16, 16), 3.1, np.float32)

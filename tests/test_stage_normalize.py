@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from tomopy_edge.data import Scan
 from tomopy_edge.errors import DataError
 from tomopy_edge.job import Job
+from tomopy_edge.readers import ArrayScan
 from tomopy_edge.stages.normalize import NormalizeOptions, normalize
 
 ANGLES, ROWS, COLUMNS = 24, 5, 16
@@ -137,6 +138,27 @@ def test_counts_at_the_limit_of_the_detector_are_counted_and_kept():
     got = normalize(change(scan, projections=projections), NormalizeOptions(), job).sinograms
     assert job.tally.counts["normalize"] == {"counts at the limit of 65535, kept": 3}
     assert (got[0, 0, :3] > 30).all()
+
+
+@pytest.mark.parametrize("stored", ["uint8", "int8", "uint16", ">u2", "int16", "int32", "uint32", "int64", "uint64"])
+def test_saturation_is_that_of_the_type_the_counts_were_stored_in(stored):
+    limit = np.iinfo(stored).max
+    scan = make_scan()
+    projections = np.random.default_rng(1).integers(20, 100, (ANGLES, ROWS, COLUMNS)).astype(stored)
+    projections[0, 0, :3] = projections[5, 4, 0] = limit
+    job = Job()
+    counts = ArrayScan(projections, scan.theta, scan.flats, scan.darks).read(0, ROWS)
+    got = normalize(counts, NormalizeOptions(), job).sinograms
+    assert job.tally.counts["normalize"] == {f"counts at the limit of {limit}, kept": 4}
+    assert (got[0, 0, :3] > got[0, 1:].max()).all()
+
+
+def test_counts_of_a_wider_type_are_not_saturated_at_the_limit_of_the_arrays_type():
+    scan, job = make_scan(), Job()
+    projections = scan.projections.copy()
+    projections[0, 0, :3] = 65535
+    normalize(change(scan, projections=projections, full_scale=2**32 - 1), NormalizeOptions(), job)
+    assert not job.tally.counts
 
 
 @pytest.mark.parametrize("angles", [0, 1])

@@ -1,9 +1,10 @@
-"""What the plugins offer, looked up by name."""
+"""Everything the plugins offer, asked for once and looked up by name from then on."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 import pluggy
@@ -16,19 +17,34 @@ log = logging.getLogger(__name__)
 E = TypeVar("E", StageEntry, ReconstructorEntry, DenoiserEntry)
 
 
-def stages(manager: pluggy.PluginManager) -> dict[str, StageEntry]:
-    """Return every stage on offer, by name."""
-    return _by_name("stage", manager.hook.tomopy_edge_stages, StageEntry)
+@dataclass(frozen=True)
+class Catalogue:
+    """All offers, by name.
+
+    Attributes
+    ----------
+    stages, reconstructors, denoisers : name -> entry, the built-in ones first
+    """
+
+    stages: Mapping[str, StageEntry]
+    reconstructors: Mapping[str, ReconstructorEntry]
+    denoisers: Mapping[str, DenoiserEntry]
 
 
-def reconstructors(manager: pluggy.PluginManager) -> dict[str, ReconstructorEntry]:
-    """Return every reconstruction algorithm on offer, by name."""
-    return _by_name("algorithm", manager.hook.tomopy_edge_reconstructors, ReconstructorEntry)
+def ask(manager: pluggy.PluginManager) -> Catalogue:
+    """Return what the plugins of `manager` offer.
 
+    A plugin that fails in its hook, and an offer that is not what the hook asks for, are logged and left out.
 
-def denoisers(manager: pluggy.PluginManager) -> dict[str, DenoiserEntry]:
-    """Return every denoiser on offer, by name."""
-    return _by_name("denoiser", manager.hook.tomopy_edge_denoisers, DenoiserEntry)
+    Raises
+    ------
+    PluginError : where two offers of one kind have one name
+    """
+    return Catalogue(
+        _by_name("stage", manager.hook.tomopy_edge_stages, StageEntry),
+        _by_name("algorithm", manager.hook.tomopy_edge_reconstructors, ReconstructorEntry),
+        _by_name("denoiser", manager.hook.tomopy_edge_denoisers, DenoiserEntry),
+    )
 
 
 def find(offers: Mapping[str, E], name: str, kind: str) -> E:
@@ -44,8 +60,10 @@ def _by_name(kind: str, hook: pluggy.HookCaller, entry_type: type[E]) -> dict[st
     for implementation in hook.get_hookimpls():
         plugin = implementation.plugin_name
         for entry in _offers(implementation):
-            if not isinstance(entry, entry_type):
-                raise PluginError(f"plugin {plugin!r} offers {entry!r}; expected a {entry_type.__name__}")
+            fault = _fault(entry, entry_type)
+            if fault:
+                log.warning("plugin %s offers %r, which is left out: %s", plugin, entry, fault)
+                continue
             if entry.name in found:
                 raise PluginError(
                     f"two {kind}s are named {entry.name!r}, one from plugin {source[entry.name]!r} and one from "
@@ -64,3 +82,12 @@ def _offers(implementation: pluggy.HookImpl) -> list[Any]:
         log.warning("plugin %s is left out: %s: %s", implementation.plugin_name, type(error).__name__, error)
         return []
     return offers
+
+
+def _fault(entry: Any, entry_type: type[Any]) -> str | None:
+    if not isinstance(entry, entry_type):
+        return f"expected a {entry_type.__name__}"
+    # Without the decorator's rules a misspelt option would be dropped in silence.
+    if not hasattr(entry.options, "__pydantic_config__"):
+        return f"its options class {entry.options.__name__} is not made by tomopy_edge.options"
+    return None

@@ -40,6 +40,8 @@ class Scan:
     theta : (angle,), radians
     first_row : row of the scan that row 0 of these arrays is
     pixel_size : micrometres at the sample, or None where it is not known
+    full_scale : largest count that the projections' type could hold where they were stored, which may be another type
+        than they have here; None where it was no integer type, or is not known
     """
 
     projections: Counts
@@ -48,6 +50,7 @@ class Scan:
     theta: Float64
     first_row: int = 0
     pixel_size: float | None = None
+    full_scale: int | None = None
 
     def __post_init__(self) -> None:
         _expect("projections", self.projections, ("angle", "row", "column"))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import pluggy
 
@@ -22,7 +22,11 @@ hookimpl = pluggy.HookimplMarker("tomopy_edge")
 
 @runtime_checkable
 class Denoiser(Protocol):
-    """Turns noisy slices into clean ones. All that a denoising plugin has to write."""
+    """Turns noisy slices into clean ones. All that a denoising plugin has to write.
+
+    Two further attributes are used where a denoiser has them: `close()`, called at the end of the run, and `unit`, the
+    attenuation per pixel that its network sees as 1, which a Fine-Tune network after it takes over.
+    """
 
     neighbours: int
     """How many slices on each side of a slice it looks at; 0 for one that works slice by slice."""
@@ -42,7 +46,8 @@ class Denoiser(Protocol):
 
 
 Reconstructor = Callable[[Sinograms], Volume]
-"""Turns sinograms with a known centre into slices as wide as the detector, attenuation per pixel."""
+"""Turns sinograms with a known centre into slices, attenuation per pixel. Its `close()`, where it has one, is called at
+the end of the run."""
 
 
 def keep(options: Any, sample: Any, job: Job) -> Any:  # noqa: ARG001 - the form that every `settle` has
@@ -63,8 +68,7 @@ class DenoiserEntry:
     name : what a recipe says to choose it, such as "median"
     summary : one line for `tomopy-edge plugins`
     options : the `@options` class that its recipe block is read into
-    create : makes the denoiser from its options; import anything heavy in here, not at the top of the plugin. A
-        `close` method, where the denoiser has one, is called at the end of the run.
+    create : makes the denoiser from its options; import anything heavy in here, not at the top of the plugin
     settle : returns the options with everything left open found on sample slices (a `Volume`), once for each scan
     check : raises an `EdgeError` where the options name what is not there, such as a model; before any data is read
     """
@@ -119,12 +123,12 @@ class Choice:
     ----------
     option : the option that holds the name; the option `options` holds the chosen thing's own options
     kind : what is chosen, in words
-    offers : all there is to choose from, by name
+    offers : which part of the catalogue is chosen from
     """
 
     option: str
     kind: str
-    offers: Callable[[pluggy.PluginManager], dict[str, Any]]
+    offers: Literal["reconstructors", "denoisers"]
 
 
 @dataclass(frozen=True)

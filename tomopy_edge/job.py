@@ -11,12 +11,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, SupportsInt
 
-import pluggy
+from tomopy_edge.errors import DataError
 
 
 def available_cores() -> int:
     """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def at_least_one(name: str, asked: int | None, otherwise: int) -> int:
+    """Return `asked`, or `otherwise` where that is None; raise a `DataError` where it is below 1."""
+    if asked is not None and asked < 1:
+        raise DataError(f"{name} must be at least 1, got {asked}")
+    return otherwise if asked is None else asked
 
 
 class Tally:
@@ -88,7 +95,7 @@ class Job:
     ----------
     ncore : threads to use
     tally : where repairs are counted
-    plugins : the plugin manager, for stages that look up what they run by name; None where there are none to ask
+    catalogue : what plugins offer (see `tomopy_edge.catalogue`), for stages that look up what they run by name
     scan : the open scan (see `tomopy_edge.readers`), or None where arrays were given
     output : folder to write into, or None where nothing is written
     overwrite : whether files of an earlier run may be replaced
@@ -96,7 +103,7 @@ class Job:
 
     ncore: int = field(default_factory=available_cores)
     tally: Tally = field(default_factory=Tally)
-    plugins: pluggy.PluginManager | None = None
+    catalogue: Any = None
     scan: Any = None
     output: Path | None = None
     overwrite: bool = False

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from tomopy_edge.errors import OutputError
 from tomopy_edge.writers.failures import told
+
+log = logging.getLogger(__name__)
 
 LOCK = ".tomopy_edge.lock"
 """Marks a folder that a run is filling; locked for as long as that run lives, on whatever terms it ends."""
@@ -31,7 +36,8 @@ def output_folder(path: Path, *, overwrite: bool = False, needed: int = 0) -> It
     """Yield a folder to write into, which becomes `path` when all went well.
 
     Everything is written into `<path>.part` beside it. At the end that is flushed to disk and renamed; where anything
-    fails, or the user interrupts, it is removed and an older output stays as it was.
+    fails, or the user interrupts, it is removed and an older output stays as it was. An interrupt that comes when the
+    new output is in place already, while the older one is removed, is logged and changes nothing more: the run is done.
 
     Parameters
     ----------
@@ -52,18 +58,21 @@ def output_folder(path: Path, *, overwrite: bool = False, needed: int = 0) -> It
     try:
         with told(path.parent):
             path.parent.mkdir(parents=True, exist_ok=True)
-        _expect_room(path, needed)
-        with _locked(part):
+        expect_room(path, needed)
+        with _locked(part) as lock:
+            old = path.with_name(f"{path.name}.replaced-{os.getpid()}-{time.time_ns()}")
             try:
                 yield part
                 with told(path):
                     _flush(part)
                     _expect_free(path, overwrite=overwrite)
-                    _put_in_place(part, path)
-                    (path / LOCK).unlink()
+                    _put_in_place(part, path, old)
             except BaseException:
-                shutil.rmtree(part, ignore_errors=True)
-                raise
+                # An interrupt just after the rename comes too late: the output is whole.
+                if not _lies_in(path, lock):
+                    _discard(part, lock)
+                    raise
+            _tidy(path, old)
     except BaseException:
         for parent in made:
             # Only while they are empty: another run may have begun in them.
@@ -92,7 +101,8 @@ def _expect_free(path: Path, *, overwrite: bool) -> None:
         raise OutputError(f"{path}: there is an output already; choose another folder, or replace it with --overwrite")
 
 
-def _expect_room(path: Path, needed: int) -> None:
+def expect_room(path: Path, needed: int) -> None:
+    """Raise an `OutputError` unless the disk that `path` lies on, or will, has `needed` bytes free."""
     free = shutil.disk_usage(path.parent).free
     if needed > free:
         raise OutputError(
@@ -102,30 +112,107 @@ def _expect_room(path: Path, needed: int) -> None:
 
 
 @contextmanager
-def _locked(part: Path) -> Iterator[None]:
-    """Make the folder `part` and hold its lock; what a dead run left of it is removed first."""
-    lock = part / LOCK
-    if part.exists():
-        if not lock.is_file():
-            raise OutputError(f"{part}: is in the way, and not from tomopy-edge; move it, or choose another output")
-        with lock.open() as left:
-            _lock(left.fileno(), part)
-            shutil.rmtree(part)
+def _locked(part: Path) -> Iterator[IO[str]]:
+    """Make the folder `part`, empty, and hold its lock file.
+
+    What a dead run left is taken over, its lock file too: were that removed, another run that had opened it a moment
+    ago could lock a file that is nowhere, and believe that `part` was its own. A run may die at any point in here: an
+    empty folder is as good as a marked one.
+    """
     with told(part):
-        part.mkdir()
-        held = lock.open("w")
-    with held:
-        _lock(held.fileno(), part)
-        held.write(f"{os.getpid()}\n")
-        held.flush()
-        yield
-
-
-def _lock(file: int, part: Path) -> None:
+        _expect_ours(part)
+        part.mkdir(exist_ok=True)
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with told(part):
+            lock = _open_lock(part)
+    except BaseException:
+        _remove_if_empty(part)
+        raise
+    with lock:
+        try:
+            with told(part):
+                _empty(part)
+                lock.truncate(0)
+                lock.write(f"{os.getpid()}\n")
+                lock.flush()
+        except BaseException:
+            _discard(part, lock)
+            raise
+        yield lock
+
+
+def _expect_ours(part: Path) -> None:
+    try:
+        names = os.listdir(part)
+    except FileNotFoundError:
+        return
+    except NotADirectoryError:
+        names = [part.name]
+    if part.is_symlink() or (names and LOCK not in names):
+        raise OutputError(f"{part}: is in the way, and not from tomopy-edge; move it, or choose another output")
+
+
+def _open_lock(part: Path) -> IO[str]:
+    """Return the lock file of `part`, locked."""
+    try:
+        # For writing, which NFS demands of an exclusive lock, but not emptied: it may be another run's.
+        lock = (part / LOCK).open("a", encoding="utf-8")
+    except FileNotFoundError:
+        raise _busy(part) from None
+    try:
+        _lock(lock, part)
+    except BaseException:
+        lock.close()
+        raise
+    return lock
+
+
+def _lock(lock: IO[str], part: Path) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise OutputError(f"{part}: another run is writing there; wait for it, or choose another output") from None
+        raise _busy(part) from None
+    except OSError as error:
+        log.warning(
+            "%s: files cannot be locked here (%s), so two runs on one output are not told apart; start one at a time",
+            part.parent,
+            error.strerror,
+        )
+    if not _lies_in(part, lock):
+        # The run that held it has ended since it was opened, and took its folder along.
+        raise _busy(part)
+
+
+def _busy(part: Path) -> OutputError:
+    return OutputError(f"{part}: another run is writing there; wait for it, or choose another output")
+
+
+def _lies_in(folder: Path, lock: IO[str]) -> bool:
+    """Return whether the lock file in `folder` is the open file `lock`."""
+    try:
+        return os.path.samestat((folder / LOCK).stat(), os.fstat(lock.fileno()))
+    except OSError:
+        return False
+
+
+def _empty(part: Path) -> None:
+    """Remove all in `part` but its lock file."""
+    for found in part.iterdir():
+        if found.name == LOCK:
+            continue
+        if found.is_dir() and not found.is_symlink():
+            shutil.rmtree(found)
+        else:
+            found.unlink()
+
+
+def _discard(part: Path, lock: IO[str]) -> None:
+    """Remove `part`, its lock file after all others, so that what could not be removed stays marked as ours."""
+    if _lies_in(part, lock):
+        with suppress(OSError):
+            _empty(part)
+            (part / LOCK).unlink()
+            part.rmdir()
 
 
 def _flush(part: Path) -> None:
@@ -144,18 +231,35 @@ def _flush_one(found: Path) -> None:
         os.close(file)
 
 
-def _put_in_place(part: Path, path: Path) -> None:
-    if not path.exists():
-        part.rename(path)
-        return
-    old = path.with_name(f"{path.name}.replaced-{os.getpid()}")
-    path.rename(old)
+def _put_in_place(part: Path, path: Path, old: Path) -> None:
     try:
+        if path.exists():
+            path.rename(old)
         part.rename(path)
     except BaseException:
-        old.rename(path)
+        if old.exists() and not path.exists():
+            old.rename(path)
         raise
-    shutil.rmtree(old)
+
+
+def _tidy(path: Path, old: Path) -> None:
+    """Remove what is left of a replacement; nothing that happens here may look as though `path` were not whole."""
+    if not _is_tidy(path, old) and not _is_tidy(path, old) and old.exists():
+        log.warning("%s: is what remains of the output that was replaced; remove it", old)
+
+
+def _is_tidy(path: Path, old: Path) -> bool:
+    try:
+        (path / LOCK).unlink(missing_ok=True)
+        if old.exists():
+            shutil.rmtree(old)
+    except KeyboardInterrupt:
+        log.warning("%s: was whole before ctrl-C, and stays", path)
+        return False
+    except OSError as error:
+        log.warning("%s: is whole, but could not be tidied (%s)", path, error)
+        return False
+    return True
 
 
 def _remove_if_empty(folder: Path) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,14 +16,44 @@ from tomopy_edge.hookspecs import Step, keep
 from tomopy_edge.job import Job
 from tomopy_edge.recipe import Block, Recipe
 
+log = logging.getLogger(__name__)
+
 SAMPLE_ROWS = 8
 """Rows from the middle of a scan on which the rotation axis and the unit of attenuation are found."""
 
 CHUNK_MEMORY = 2**30
 """Bytes that the rows in flight may take where the caller does not choose their number."""
 
+Read = Callable[[int, int], Iterable[Any]]
+"""Yields the rows from the first to the one before the last, as adjacent chunks of the first stage's kind, in order."""
+
 Observe = Callable[[str, Any], None]
 """Is shown the name of each stage and the chunk it made."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """The rows that a run makes slices of.
+
+    Attributes
+    ----------
+    first, last : the rows `first` to `last - 1`
+    rows : how many the scan has: beyond `first` and `last` there may be neighbours to look at
+    """
+
+    first: int
+    last: int
+    rows: int
+
+    def wider(self, margin: int) -> Span:
+        """Return the span with `margin` rows more on each side, as far as the scan has them."""
+        return Span(max(self.first - margin, 0), min(self.last + margin, self.rows), self.rows)
+
+    @property
+    def middle(self) -> tuple[int, int]:
+        """The sample rows, first and the one after the last, from the middle: beyond the span too where it is short."""
+        first = max(0, min((self.first + self.last - SAMPLE_ROWS) // 2, self.rows - SAMPLE_ROWS))
+        return first, min(self.rows, first + SAMPLE_ROWS)
 
 
 def settle(recipe: Recipe, sample: Any, job: Job) -> Recipe:
@@ -38,8 +70,13 @@ def settle(recipe: Recipe, sample: Any, job: Job) -> Recipe:
             options = block.entry.settle(block.options, sample, job)
             blocks[n] = dataclasses.replace(block, options=options)
             if n < open_until:
-                sample = next(stream(Recipe((blocks[n],)), [_one_slice(sample)], job))
+                sample = _applied(blocks[n], _one_slice(sample), job)
     return Recipe(tuple(blocks))
+
+
+def _applied(block: Block, sample: Any, job: Job) -> Any:
+    with block.entry.open(block.options, job) as step:
+        return step.apply(next(with_neighbours([sample], step.neighbours)) if step.neighbours else sample)
 
 
 def _one_slice(sample: Any) -> Any:
@@ -53,52 +90,68 @@ def _one_slice(sample: Any) -> Any:
     return dataclasses.replace(sample, slices=sample.slices[middle : middle + 1], first_row=sample.first_row + middle)
 
 
-def stream(recipe: Recipe, chunks: Iterable[Any], job: Job, observe: Observe | None = None) -> Iterator[Any]:
-    """Yield what the last stage of a settled `recipe` makes of each of `chunks`.
+def stream(recipe: Recipe, read: Read, span: Span, job: Job, observe: Observe | None = None) -> Iterator[Any]:
+    """Yield what the last stage of a settled `recipe` makes of the rows of `span`, chunk by chunk.
 
     Parameters
     ----------
-    chunks : adjacent chunks of the first stage's kind, in the order of their rows. All but the last hold an even number
-        of rows: FBP reconstructs slices in pairs, and the same pairs give the same result to the bit.
-    observe : is shown every chunk that every stage made
+    read : where the rows come from. It is asked for the neighbours of the outermost rows too, where the scan has them,
+        so that a slice comes out the same whether it was asked for alone or with all others.
+    observe : is shown every chunk that every stage made, neighbours included
     """
     with ExitStack() as opened:
-        flow: Iterator[Any] = iter(chunks)
-        for block in recipe.blocks:
-            step = opened.enter_context(block.entry.open(block.options, job))
-            flow = _through(block, step, flow, job, observe)
+        steps = [opened.enter_context(block.entry.open(block.options, job)) for block in recipe.blocks]
+        margins = [step.neighbours for step in steps]
+        whole = span.wider(sum(margins))
+        flow: Iterator[Any] = iter(read(whole.first, whole.last))
+        for n, (block, step) in enumerate(zip(recipe.blocks, steps, strict=True)):
+            if step.neighbours:
+                flow = with_neighbours(flow, step.neighbours, span.wider(sum(margins[n + 1 :])))
+            flow = _through(block.entry.name, step, flow, job, observe)
         yield from flow
 
 
-def _through(block: Block, step: Step, flow: Iterator[Any], job: Job, observe: Observe | None) -> Iterator[Any]:
-    name = block.entry.name
-    for chunk in with_neighbours(flow, step.neighbours) if step.neighbours else flow:
+def _through(name: str, step: Step, flow: Iterator[Any], job: Job, observe: Observe | None) -> Iterator[Any]:
+    for chunk in flow:
         with job.tally.timed(name, "total"):
             made = step.apply(chunk)
+        log.debug("%s: %s", name, made)
         if observe is not None:
             observe(name, made)
         yield made
 
 
-def with_neighbours(volumes: Iterable[Volume], margin: int) -> Iterator[Volume]:
+def with_neighbours(volumes: Iterable[Volume], margin: int, span: Span | None = None) -> Iterator[Volume]:
     """Yield `volumes` again, each with the `margin` slices before and after it.
 
     At the ends of the scan the edge slice is repeated. What comes out is cut elsewhere than what went in: slices are
     held back until those after them are there, so none is reconstructed twice.
+
+    Parameters
+    ----------
+    volumes : adjacent slices, in order
+    span : the slices that are wanted; `volumes` may hold up to `margin` more on each side. None wants all.
     """
     held: Volume | None = None
     for volume in volumes:
         if held is None:
-            before = np.repeat(volume.slices[:1], margin, axis=0)
-            held = dataclasses.replace(volume, slices=before, first_row=volume.first_row - margin)
+            spare = 0 if span is None else span.first - volume.first_row
+            held = dataclasses.replace(
+                volume,
+                slices=np.repeat(volume.slices[:1], margin - spare, axis=0),
+                first_row=volume.first_row - (margin - spare),
+            )
         held = dataclasses.replace(held, slices=np.concatenate([held.slices, volume.slices]))
         ready = len(held.slices) - 2 * margin
         if ready > 0:
             yield held
             held = dataclasses.replace(held, slices=held.slices[ready:], first_row=held.first_row + ready)
     if held is not None:
-        after = np.repeat(held.slices[-1:], margin, axis=0)
-        yield dataclasses.replace(held, slices=np.concatenate([held.slices, after]))
+        end = held.first_row + len(held.slices)
+        missing = margin if span is None else span.last + margin - end
+        if missing:
+            after = np.repeat(held.slices[-1:], missing, axis=0)
+            yield dataclasses.replace(held, slices=np.concatenate([held.slices, after]))
 
 
 def rows_that_fit(angles: int, columns: int, memory: int) -> int:

@@ -20,14 +20,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import pluggy
 import yaml
 
-from tomopy_edge.catalogue import find, stages
+from tomopy_edge.catalogue import Catalogue, find
 from tomopy_edge.errors import EdgeError, PluginError, RecipeError, did_you_mean
 from tomopy_edge.hookspecs import StageEntry
 from tomopy_edge.shipped import shipped
 from tomopy_edge.strict import StrictError, read_strictly, to_plain
+from tomopy_edge.yaml_text import load_yaml
 
 
 @dataclass(frozen=True)
@@ -64,14 +64,14 @@ class Recipe:
         return yaml.safe_dump(self.to_plain(), sort_keys=False)
 
 
-def read_recipe(path: Path, manager: pluggy.PluginManager, overrides: Iterable[str] = ()) -> Recipe:
+def read_recipe(path: Path, catalogue: Catalogue, overrides: Iterable[str] = ()) -> Recipe:
     """Return the recipe in the YAML file `path`.
 
     Parameters
     ----------
     path : a YAML list of stages, or the name of a shipped recipe such as "quickstart"
-    manager : where stages, algorithms and denoisers are looked up
-    overrides : `stage.option=value`, the value in YAML; they win over the file
+    catalogue : where stages, algorithms and denoisers are looked up
+    overrides : `stage.option=value`, the value in YAML; they win over the file. `stage=null` leaves a stage out.
 
     Raises
     ------
@@ -80,18 +80,16 @@ def read_recipe(path: Path, manager: pluggy.PluginManager, overrides: Iterable[s
     if not path.exists() and (shipped("recipes") / f"{path}.yaml").is_file():
         path = shipped("recipes") / f"{path}.yaml"
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = load_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:
         hint = did_you_mean(path.stem, _shipped_names())
         raise RecipeError(str(path), [f"cannot be read: {error.strerror}{hint}"]) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise RecipeError(str(path), [f"not YAML: {' '.join(str(error).split())}"]) from None
-    return parse_recipe(raw, manager, source=str(path), overrides=overrides)
+    return parse_recipe(raw, catalogue, source=str(path), overrides=overrides)
 
 
-def parse_recipe(
-    raw: Any, manager: pluggy.PluginManager, *, source: str = "recipe", overrides: Iterable[str] = ()
-) -> Recipe:
+def parse_recipe(raw: Any, catalogue: Catalogue, *, source: str = "recipe", overrides: Iterable[str] = ()) -> Recipe:
     """Return the recipe that plain data `raw` (a list of stages) describes; see `read_recipe`."""
     if not isinstance(raw, list) or not raw:
         raise RecipeError(source, [f"expected a list of stages such as '- reconstruct: {{}}', got {_short(raw)}"])
@@ -100,14 +98,14 @@ def parse_recipe(
     named = [pair for pair in pairs if pair is not None]
     for override in overrides:
         _override(named, override, faults)
-    known = stages(manager)
+    known = catalogue.stages
     blocks: list[Block] = []
     for name, given in named:
         if name not in known:
             faults.append(f"{name}: no such stage{did_you_mean(name, known)} (there are: {', '.join(known)})")
             continue
         try:
-            blocks.append(Block(known[name], _read_options(known[name], given, manager)))
+            blocks.append(Block(known[name], _read_options(known[name], given, catalogue)))
         except StrictError as error:
             faults.extend(error.faults)
     if not faults:
@@ -137,8 +135,8 @@ def _name_and_options(item: Any, number: int, faults: list[str]) -> tuple[str, d
 def _override(named: list[tuple[str, dict[str, Any]]], override: str, faults: list[str]) -> None:
     place, equals, text = override.partition("=")
     stage, *path = place.split(".")
-    if not equals or not path or not all(path):
-        faults.append(f"--set {override}: expected stage.option=value")
+    if not equals or not all(path) or (not path and text not in {"null", "~"}):
+        faults.append(f"--set {override}: expected stage.option=value, or stage=null to leave a stage out")
         return
     owners = [given for name, given in named if name == stage]
     if len(owners) != 1:
@@ -150,8 +148,11 @@ def _override(named: list[tuple[str, dict[str, Any]]], override: str, faults: li
         )
         faults.append(f"--set {override}: the stage {stage!r} {what}")
         return
+    if not path:
+        named[:] = [pair for pair in named if pair[0] != stage]
+        return
     try:
-        value = yaml.safe_load(text)
+        value = load_yaml(text)
     except yaml.YAMLError:
         faults.append(f"--set {override}: the value is not YAML")
         return
@@ -164,14 +165,14 @@ def _override(named: list[tuple[str, dict[str, Any]]], override: str, faults: li
     target[path[-1]] = value
 
 
-def _read_options(entry: StageEntry, given: dict[str, Any], manager: pluggy.PluginManager) -> Any:
+def _read_options(entry: StageEntry, given: dict[str, Any], catalogue: Catalogue) -> Any:
     options = read_strictly(entry.options, given, at=entry.name)
     _check(entry.check, options, at=entry.name)
     choice = entry.choice
     if choice is None:
         return options
     try:
-        chosen = find(choice.offers(manager), getattr(options, choice.option), choice.kind)
+        chosen = find(getattr(catalogue, choice.offers), getattr(options, choice.option), choice.kind)
     except PluginError as error:
         raise StrictError([f"{entry.name}.{choice.option}: {error}"]) from None
     own = read_strictly(chosen.options, options.options, at=f"{entry.name}.options")

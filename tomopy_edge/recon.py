@@ -8,15 +8,15 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import pluggy
 from numpy.typing import ArrayLike
 
+from tomopy_edge.catalogue import Catalogue
 from tomopy_edge.data import Float32, Float64, Sinograms
 from tomopy_edge.errors import DataError
-from tomopy_edge.job import Job, Tally, available_cores
+from tomopy_edge.job import Job, Tally, at_least_one, available_cores
 from tomopy_edge.networks.manifest import open_model
-from tomopy_edge.pipeline import CHUNK_MEMORY, SAMPLE_ROWS, rows_that_fit, settle, stream
-from tomopy_edge.plugins import make_manager
+from tomopy_edge.pipeline import CHUNK_MEMORY, Span, rows_that_fit, settle, stream
+from tomopy_edge.plugins import load_catalogue
 from tomopy_edge.readers.arrays import ArrayScan
 from tomopy_edge.recipe import Recipe, parse_recipe
 from tomopy_edge.reconstructors.tomopy import from_callable
@@ -38,15 +38,15 @@ def recon_and_denoise(  # noqa: PLR0913 - TomoPy's names, all but the first two 
     algorithm: Any = "fbp",
     filter_name: str | None = None,
     denoiser: str = "tomogan",
-    model: str = "tomogan",
-    precision: str = "int8",
+    model: str | None = None,
+    precision: str | None = None,
     fine_tune: bool | None = None,
     stripes: str = "none",
     mask: float | None = 1.0,
     ncore: int | None = None,
     nchunk: int | None = None,
     tally: Tally | None = None,
-    plugins: pluggy.PluginManager | None = None,
+    catalogue: Catalogue | None = None,
 ) -> Float32:
     """Reconstruct projections and denoise the slices.
 
@@ -63,15 +63,15 @@ def recon_and_denoise(  # noqa: PLR0913 - TomoPy's names, all but the first two 
     filter_name : "ramlak", "shepp", "cosine", "hann", "hamming" or "none"; None is the algorithm's own default
         ("shepp" for "fbp")
     denoiser : "tomogan", "none", "total_variation", "non_local_means", or a plugin's
-    model : name of a shipped model or path of a model folder, for "tomogan"
-    precision : "int8" or "float", for "tomogan"
+    model : name of a shipped model or path of a model folder, for "tomogan"; None takes the model "tomogan"
+    precision : "int8" or "float", for "tomogan"; None takes int8
     fine_tune : whether the model's Fine-Tune network follows; None says yes where an int8 model has one
     stripes : how rings are removed: a method of the stage `remove_stripes`
     mask : radius of the circle kept, as a share of the inscribed one; None keeps all
     ncore : threads; None takes all there are
     nchunk : rows worked on at once; None chooses by memory. The result does not depend on it.
     tally : where everything clipped, replaced or measured is counted, for those who want to know
-    plugins : the plugin manager; None finds the installed plugins
+    catalogue : what plugins offer; None asks the built-in and the installed ones
 
     Returns
     -------
@@ -90,25 +90,30 @@ def recon_and_denoise(  # noqa: PLR0913 - TomoPy's names, all but the first two 
     >>> slices.shape
     (2, 64, 64)
     """
-    manager = plugins or make_manager()
-    job = Job(ncore=ncore or available_cores(), tally=tally or Tally(), plugins=manager)
+    catalogue = catalogue or load_catalogue()
+    job = Job(ncore=at_least_one("ncore", ncore, available_cores()), tally=tally or Tally(), catalogue=catalogue)
     scan = _array_scan(tomo, theta, flat, dark, sinogram_order=sinogram_order)
-    reads = scan.read if flat is not None else partial(_line_integrals, scan)
+    for sentence in scan.notes:
+        job.tally.note("read", sentence)
+    rows_of = scan.read if flat is not None else partial(_line_integrals, scan)
     stages: list[dict[str, Any]] = [{"normalize": {}}, {"minus_log": {}}] if flat is not None else []
     stages.append({"remove_stripes": {"method": stripes}})
-    stages.append({"find_center": {"center": _plain_center(center)}})
+    stages.append({"find_center": {"center": _plain_center(center, scan.rows)}})
     stages.append({"reconstruct": {"algorithm": "fbp" if callable(algorithm) else algorithm, "mask": mask}})
     if filter_name is not None and not callable(algorithm):
         stages[-1]["reconstruct"]["options"] = {"filter_name": filter_name}
     stages += _network_stages(denoiser, model, precision, fine_tune=fine_tune)
-    recipe = parse_recipe(stages, manager, source="recon_and_denoise")
+    recipe = parse_recipe(stages, catalogue, source="recon_and_denoise")
     if callable(algorithm):
         recipe = _with_algorithm(recipe, algorithm, filter_name)
-    middle = max(0, scan.rows // 2 - SAMPLE_ROWS // 2)
-    recipe = settle(recipe, reads(middle, min(scan.rows, middle + SAMPLE_ROWS)), job)
-    chunk = nchunk or rows_that_fit(scan.angles, scan.columns, CHUNK_MEMORY)
-    chunks = (reads(where.first, where.last) for where in even_chunks(0, scan.rows, chunk))
-    return _gather(stream(recipe, chunks, job), scan.rows)
+    chunk = at_least_one("nchunk", nchunk, rows_that_fit(scan.angles, scan.columns, CHUNK_MEMORY))
+    span = Span(0, scan.rows, scan.rows)
+    recipe = settle(recipe, rows_of(*span.middle), job)
+
+    def read(first: int, last: int) -> Iterator[Any]:
+        return (rows_of(where.first, where.last) for where in even_chunks(first, last, chunk))
+
+    return _gather(stream(recipe, read, span, job), scan.rows)
 
 
 def _array_scan(tomo: ArrayLike, theta: ArrayLike, flat: Any, dark: Any, *, sinogram_order: bool) -> ArrayScan:
@@ -124,26 +129,41 @@ def _array_scan(tomo: ArrayLike, theta: ArrayLike, flat: Any, dark: Any, *, sino
 def _line_integrals(scan: ArrayScan, first: int, last: int) -> Sinograms:
     rows = scan.read(first, last)
     sinograms = np.ascontiguousarray(rows.projections.swapaxes(0, 1), np.float32)
+    lost = np.count_nonzero(~np.isfinite(sinograms), axis=(1, 2))
+    if lost.any():
+        worst = int(lost.argmax())
+        raise DataError(
+            f"tomo: row {first + worst} holds {lost[worst]} line integrals that are not finite; mend them, or give "
+            "counts with flat and dark, where they are counted and replaced"
+        )
     return Sinograms(sinograms, rows.theta, first_row=first)
 
 
-def _network_stages(denoiser: str, model: str, precision: str, *, fine_tune: bool | None) -> list[dict[str, Any]]:
+def _network_stages(
+    denoiser: str, model: str | None, precision: str | None, *, fine_tune: bool | None
+) -> list[dict[str, Any]]:
     if denoiser != "tomogan":
+        if model is not None or precision is not None:
+            raise DataError(f"model, precision: belong to the denoiser 'tomogan', not to {denoiser!r}")
         if fine_tune:
             raise DataError(f"fine_tune: belongs to the denoiser 'tomogan'; {denoiser!r} has no Fine-Tune network")
         return [{"denoise": {"denoiser": denoiser}}]
-    options = {"model": model, "precision": precision}
+    options = {"model": model or "tomogan", "precision": precision or "int8"}
     if fine_tune is None:
-        fine_tune = precision == "int8" and open_model(model).manifest.fine_tune is not None
+        fine_tune = options["precision"] == "int8" and open_model(options["model"]).manifest.fine_tune is not None
     stages: list[dict[str, Any]] = [{"denoise": {"denoiser": denoiser, "options": options}}]
     return [*stages, {"fine_tune": options}] if fine_tune else stages
 
 
-def _plain_center(center: Any) -> float | list[float] | None:
+def _plain_center(center: Any, rows: int) -> float | list[float] | None:
     if center is None:
         return None
     columns: Float64 = np.asarray(center, np.float64)
-    return float(columns) if columns.ndim == 0 else [float(column) for column in columns]
+    if columns.size == 1:
+        return float(columns.ravel()[0])
+    if columns.shape != (rows,):
+        raise DataError(f"center must be one column, or one for each of the {rows} rows, got shape {columns.shape}")
+    return [float(column) for column in columns]
 
 
 def _with_algorithm(recipe: Recipe, algorithm: Any, filter_name: str | None) -> Recipe:

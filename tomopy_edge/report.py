@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
@@ -24,9 +25,12 @@ class Report:
     Attributes
     ----------
     scan : where the projections came from, and their shape
-    slices : how many slices were made
+    slices : (z, y, x) of what was made
+    started : date and time, with its zone
     recipe : the settled recipe; running it again gives the same slices
     seconds : wall time of the whole run
+    settling : of that, what it took to find the rotation axis and whatever else the recipe left open
+    settings : what the run was told that changes no slice: threads, rows at once
     timings : stage -> part -> seconds per slice, as in Table I of the paper
     counts : stage -> what was clipped, saturated or replaced -> how often
     notes : stage -> sentences about what was assumed, chosen or found
@@ -36,9 +40,12 @@ class Report:
     """
 
     scan: dict[str, Any]
-    slices: int
+    slices: tuple[int, ...]
+    started: str
     recipe: list[dict[str, Any]]
     seconds: float
+    settling: float
+    settings: dict[str, Any]
     timings: dict[str, dict[str, float]]
     counts: dict[str, dict[str, int]]
     notes: dict[str, list[str]]
@@ -57,18 +64,32 @@ class Report:
         ]
         told += [f"{stage}: {sentence}" for stage, sentences in self.notes.items() for sentence in sentences]
         parts = ", ".join(f"{stage} {parts['total'] * 1e3:.0f} ms" for stage, parts in self.timings.items())
-        return [*told, f"{self.slices} slices in {self.seconds:.1f} s; per slice: {parts}"]
+        took = f"{self.slices[0]} slices in {self.seconds:.1f} s, of which {self.settling:.1f} s to settle the recipe"
+        return [*told, f"{took}; per slice: {parts}"]
 
 
-def make_report(scan: dict[str, Any], slices: int, recipe: Recipe, seconds: float, tally: Tally) -> Report:
-    """Return the report of a run that is done."""
+def make_report(
+    *,
+    scan: dict[str, Any],
+    slices: tuple[int, ...],
+    recipe: Recipe,
+    started: datetime,
+    seconds: float,
+    settling: float,
+    settings: dict[str, Any],
+    tally: Tally,
+) -> Report:
+    """Return the report of a run that is done; see `Report`."""
     return Report(
         scan=scan,
         slices=slices,
+        started=started.isoformat(timespec="seconds"),
         recipe=recipe.to_plain(),
         seconds=round(seconds, 3),
+        settling=round(settling, 3),
+        settings=settings,
         timings={
-            stage: {part: round(spent / max(slices, 1), 6) for part, spent in parts.items()}
+            stage: {part: round(spent / max(slices[0], 1), 6) for part, spent in parts.items()}
             for stage, parts in tally.seconds.items()
         },
         counts=tally.counts,

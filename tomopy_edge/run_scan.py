@@ -2,38 +2,33 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pluggy
-
-from tomopy_edge.contact_sheet import contact_sheet
-from tomopy_edge.data import Float32, Volume
-from tomopy_edge.errors import RecipeError
-from tomopy_edge.job import Job, available_cores
-from tomopy_edge.output import default_output, output_folder
-from tomopy_edge.pipeline import CHUNK_MEMORY, SAMPLE_ROWS, rows_that_fit, settle, stream
-from tomopy_edge.plugins import make_manager
+from tomopy_edge.catalogue import Catalogue
+from tomopy_edge.data import Volume
+from tomopy_edge.errors import OutputError, RecipeError
+from tomopy_edge.job import Job, at_least_one, available_cores
+from tomopy_edge.output import default_output, expect_room, output_folder
+from tomopy_edge.pipeline import CHUNK_MEMORY, Span, rows_that_fit, settle, stream
+from tomopy_edge.plugins import load_catalogue
 from tomopy_edge.progress import track
-from tomopy_edge.readers import ScanFile, open_scan
+from tomopy_edge.readers import ArrayScan, ScanFile, open_scan
 from tomopy_edge.recipe import Recipe, parse_recipe, read_recipe
+from tomopy_edge.record import Shown, write_record
 from tomopy_edge.report import Report, make_report
 from tomopy_edge.stages.read import ENTRY as READ
-from tomopy_edge.stages.read import RowRange, row_ranges
-from tomopy_edge.stages.write import WriteOptions
-from tomopy_edge.writers.hdf5 import write_parameters
+from tomopy_edge.stages.read import RowRange, even_chunks, wanted_rows
+from tomopy_edge.stages.write import ENTRY as WRITE
 
 log = logging.getLogger(__name__)
-
-SHOWN_SLICES = 3
-"""Slices on the contact sheet."""
 
 
 @dataclass(frozen=True)
@@ -50,44 +45,27 @@ class Run:
     report: Report
 
 
-@dataclass
-class _Shown:
-    """Collects the slices for the contact sheet while chunks pass by."""
-
-    rows: list[int]
-    first: dict[int, Float32] = field(default_factory=dict)
-    last: dict[int, Float32] = field(default_factory=dict)
-
-    def observe(self, _stage: str, chunk: Any) -> None:
-        if isinstance(chunk, Volume):
-            for row in self.rows:
-                z = row - chunk.first_row
-                if 0 <= z < len(chunk.slices):
-                    self.first.setdefault(row, chunk.slices[z].copy())
-                    self.last[row] = chunk.slices[z].copy()
-
-
 def run(
-    recipe: Recipe | list[Any] | str | Path,
+    recipe: Recipe | Sequence[Any] | str | Path,
     scan: str | Path | ScanFile,
     output: str | Path | None = None,
     *,
     overwrite: bool = False,
     ncore: int | None = None,
     nchunk: int | None = None,
-    plugins: pluggy.PluginManager | None = None,
+    catalogue: Catalogue | None = None,
 ) -> Run:
     """Run a recipe on a scan.
 
     Parameters
     ----------
-    recipe : a `Recipe`, the path of a YAML file, or its content as a list of stages
-    scan : path of a scan file, or an open scan
+    recipe : a `Recipe`, the path of a YAML file or the name of a shipped one, or its content as a list of stages
+    scan : path of a scan file, or an open scan, which stays open
     output : folder to make; None takes `<parent>_rec/<stem>_rec` beside the scan's folder
     overwrite : whether an output of an earlier run may be replaced
     ncore : threads; None takes all there are
     nchunk : rows worked on at once; None chooses by memory. The result does not depend on it.
-    plugins : the plugin manager; None finds the installed plugins
+    catalogue : what plugins offer; None asks the built-in and the installed ones
 
     Returns
     -------
@@ -97,66 +75,107 @@ def run(
     ------
     EdgeError : a sentence that says where, what was found and how to mend it; nothing half-written is left
     """
-    manager = plugins or make_manager()
-    if not isinstance(recipe, Recipe):
-        is_plain = isinstance(recipe, list)
-        recipe = parse_recipe(recipe, manager) if is_plain else read_recipe(Path(recipe), manager)  # type: ignore[arg-type]
+    catalogue = catalogue or load_catalogue()
+    recipe = _as_recipe(recipe, catalogue)
     expect_whole(recipe)
+    threads = at_least_one("ncore", ncore, available_cores())
     with ExitStack() as opened:
-        source = opened.enter_context(open_scan(Path(scan)) if isinstance(scan, str | Path) else scan)
-        target = Path(output) if output is not None else default_output(Path(source.source))
-        job = Job(ncore=ncore or available_cores(), plugins=manager, scan=source, overwrite=overwrite)
-        ranges = row_ranges(source, recipe.blocks[0].options, nchunk or _chunk(source))
-        with output_folder(target, overwrite=overwrite, needed=_bytes_to_write(recipe, ranges, source)) as folder:
-            report = _run(recipe, source, ranges, dataclasses.replace(job, output=folder))
+        source = opened.enter_context(open_scan(Path(scan))) if isinstance(scan, str | Path) else scan
+        target = _target(output, source)
+        chunk = at_least_one("nchunk", nchunk, rows_that_fit(source.angles, source.columns, CHUNK_MEMORY))
+        wanted = wanted_rows(source, recipe.blocks[0].options)
+        span = Span(wanted.first, wanted.last, source.rows)
+        with output_folder(target, overwrite=overwrite) as folder:
+            job = Job(ncore=threads, catalogue=catalogue, scan=source, output=folder, overwrite=overwrite)
+            report = _run(recipe, source, span, chunk, job)
     return Run(target, report)
 
 
+def _as_recipe(recipe: Recipe | Sequence[Any] | str | Path, catalogue: Catalogue) -> Recipe:
+    if isinstance(recipe, Recipe):
+        return recipe
+    if isinstance(recipe, str | Path):
+        return read_recipe(Path(recipe), catalogue)
+    return parse_recipe(list(recipe), catalogue)
+
+
+def _target(output: str | Path | None, source: ScanFile) -> Path:
+    if output is not None:
+        return Path(output)
+    if isinstance(source, ArrayScan):
+        raise OutputError("output: must be given for arrays, which lie beside no folder")
+    return default_output(Path(source.source))
+
+
 def expect_whole(recipe: Recipe) -> None:
-    """Raise a `RecipeError` unless `recipe` leads from a scan to slices."""
+    """Raise a `RecipeError` unless `recipe` leads from a scan to slices on disk: `read` first, `write` last, once."""
+    first, last = recipe.blocks[0].entry, recipe.blocks[-1].entry
     faults = []
-    if recipe.blocks[0].entry.takes is not RowRange:
-        faults.append(f"{recipe.blocks[0].entry.name}: comes first, but does not read a scan; begin with '{READ.name}'")
-    if recipe.blocks[-1].entry.gives is not Volume:
-        faults.append(f"{recipe.blocks[-1].entry.name}: comes last, but does not give slices; end with 'write'")
+    if first.takes is not RowRange:
+        faults.append(f"{first.name}: comes first, but does not read a scan; begin with '{READ.name}'")
+    if last is not WRITE:
+        faults.append(f"{last.name}: comes last, but does not write slices; end with '{WRITE.name}'")
+    if any(block.entry is WRITE for block in recipe.blocks[:-1]):
+        faults.append(
+            f"{WRITE.name}: stands before the end, where it would write slices that a later stage changes; keep the "
+            "last one alone, and run a second recipe for what is in between"
+        )
     if faults:
         raise RecipeError("recipe", faults)
 
 
-def _bytes_to_write(recipe: Recipe, ranges: list[RowRange], source: ScanFile) -> int:
-    slices = ranges[-1].last - ranges[0].first
-    copies = sum(len(block.options.formats) for block in recipe.blocks if isinstance(block.options, WriteOptions))
-    return copies * slices * source.columns**2 * np.dtype(np.float32).itemsize
-
-
-def _chunk(source: ScanFile) -> int:
-    return rows_that_fit(source.angles, source.columns, CHUNK_MEMORY)
-
-
-def _run(recipe: Recipe, source: ScanFile, ranges: list[RowRange], job: Job) -> Report:
+def _run(recipe: Recipe, source: ScanFile, span: Span, chunk: int, job: Job) -> Report:
+    started = datetime.now().astimezone()
     start = time.perf_counter()
-    first, last = ranges[0].first, ranges[-1].last
-    middle = max(first, (first + last - SAMPLE_ROWS) // 2)
-    log.info("settling the recipe on rows %d to %d", middle, min(last, middle + SAMPLE_ROWS) - 1)
-    settled = settle(recipe, RowRange(middle, min(last, middle + SAMPLE_ROWS)), job)
-    shown = _Shown(sorted({int(row) for row in np.linspace(first, last - 1, SHOWN_SLICES + 2)[1:-1].round()}))
-    slices = 0
-    for volume in _progress(stream(settled, ranges, job, shown.observe), last - first):
-        slices += len(volume.slices)
+    sample = RowRange(*span.middle)
+    log.info("settling the recipe on rows %d to %d", sample.first, sample.last - 1)
+    settled = settle(recipe, sample, job)
+    settling = time.perf_counter() - start
+    shown = Shown.among(span.first, span.last)
+    shape: tuple[int, ...] = ()
+    read = partial(even_chunks, chunk=chunk)
+    for volume in _tracked(stream(settled, read, span, job, shown.observe), span.last - span.first):
+        shape = volume.slices.shape[1:]
+        if volume.first_row == span.first:
+            formats = len(settled.blocks[-1].options.formats)
+            left = span.last - span.first - len(volume.slices)
+            # The size of the slices is known now; a disk that will be full is better told of early.
+            expect_room(_folder(job), left * formats * volume.slices[0].nbytes)
     seconds = time.perf_counter() - start
-    described = {
+
+    def report() -> Report:
+        return make_report(
+            scan=_described(source, settled, span),
+            slices=(span.last - span.first, *shape),
+            recipe=settled,
+            started=started,
+            seconds=seconds,
+            settling=settling,
+            settings={"ncore": job.ncore, "nchunk": chunk},
+            tally=job.tally,
+        )
+
+    return write_record(_folder(job), settled, source, shown, job.tally, report)
+
+
+def _folder(job: Job) -> Path:
+    assert job.output is not None, "a run has an output"  # noqa: S101 - `run` made it
+    return job.output
+
+
+def _described(source: ScanFile, settled: Recipe, span: Span) -> dict[str, Any]:
+    thinned = settled.blocks[0].options.angles
+    return {
         "source": source.source,
-        "angles": source.angles,
-        "rows": [first, last],
+        "angles": source.angles if thinned is None else len(range(*thinned)),
+        "rows": [span.first, span.last],
         "columns": source.columns,
         "pixel_size": source.pixel_size,
     }
-    report = make_report(described, slices, settled, seconds, job.tally)
-    _finish(job, settled, report, source, shown)
-    return report
 
 
-def _progress(volumes: Iterator[Volume], total: int) -> Iterator[Volume]:
+def _tracked(volumes: Iterator[Volume], total: int) -> Iterator[Volume]:
+    """Yield `volumes` and show how many slices are done."""
     sizes: list[int] = []
 
     def counted() -> Iterator[Volume]:
@@ -165,24 +184,3 @@ def _progress(volumes: Iterator[Volume], total: int) -> Iterator[Volume]:
             yield volume
 
     yield from track(counted(), total=total, what="slices", sizes=iter(lambda: sizes.pop(0), None))
-
-
-def _finish(job: Job, settled: Recipe, report: Report, source: ScanFile, shown: _Shown) -> None:
-    """Write what describes the run beside its slices."""
-    folder = job.output
-    if folder is None:
-        return
-    report.write(folder / "report.json")
-    (folder / "recipe.yaml").write_text(settled.to_yaml(), encoding="utf-8")
-    for path in folder.glob("*.h5"):
-        write_parameters(path, {"recipe": report.recipe}, source)
-    raw = np.stack([shown.first[row] for row in shown.rows])
-    denoised = np.stack([shown.last[row] for row in shown.rows])
-    contact_sheet(
-        raw,
-        denoised,
-        shown.rows,
-        folder / "contact_sheet.png",
-        pixel_size=source.pixel_size,
-        title=Path(source.source).name,
-    )

@@ -65,7 +65,8 @@ def _fault(kind: Any, fault: Any, at: str) -> str:
             owner = _member(owner, part)
         known = [field.name for field in fields(owner)] if is_dataclass(owner) else []
         wrong = str(fault["loc"][-1])
-        return f"{place}: no such option{did_you_mean(wrong, known)} (there are: {', '.join(known) or 'none'})"
+        listed = f"there are: {', '.join(known)}" if known else "it takes none"
+        return f"{place}: no such option{did_you_mean(wrong, known)} ({listed})"
     if fault["type"] == "value_error":
         # Rules of `__post_init__`, which name the option themselves.
         return ".".join(filter(None, [at, *map(str, fault["loc"]), str(fault["ctx"]["error"])]))

@@ -6,11 +6,11 @@ import argparse
 from pathlib import Path
 
 from tomopy_edge.output import default_output
-from tomopy_edge.plugins import make_manager
+from tomopy_edge.plugins import load_catalogue
 from tomopy_edge.readers import open_scan
 from tomopy_edge.recipe import read_recipe
 from tomopy_edge.run_scan import expect_whole
-from tomopy_edge.stages.read import row_ranges
+from tomopy_edge.stages.read import wanted_rows
 
 
 def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -21,7 +21,9 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         description="Check a recipe, and with a scan also whether that can be read and what would be made of it.",
     )
     parser.add_argument("recipe", type=Path, help="YAML file")
-    parser.add_argument("scan", type=Path, nargs="?", help="scan file")
+    # Not nargs="?": where an option comes before the scan, argparse would already have given it nothing.
+    scan = parser.add_argument("scan", type=Path, metavar="[scan]", help="scan file")
+    scan.required = False
     parser.add_argument(
         "--set", dest="overrides", action="append", default=[], metavar="STAGE.OPTION=VALUE", help="as for `run`"
     )
@@ -30,13 +32,13 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the recipe as it was understood, and what it would make of the scan."""
-    recipe = read_recipe(args.recipe, make_manager(), args.overrides)
+    recipe = read_recipe(args.recipe, load_catalogue(), args.overrides)
     expect_whole(recipe)
     lines = [f"{args.recipe}: {len(recipe.blocks)} stages, no faults", "", recipe.to_yaml().rstrip()]
     if args.scan is not None:
         with open_scan(args.scan) as scan:
-            ranges = row_ranges(scan, recipe.blocks[0].options, scan.rows)
-            rows = ranges[-1].last - ranges[0].first
+            wanted = wanted_rows(scan, recipe.blocks[0].options)
+            rows = wanted.last - wanted.first
             gigabytes = rows * scan.columns**2 * 4 / 1e9
             lines += [
                 "",

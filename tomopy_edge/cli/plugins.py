@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 
-from tomopy_edge.catalogue import denoisers, reconstructors, stages
-from tomopy_edge.plugins import make_manager
+from tomopy_edge.plugins import load_catalogue
 
 
 def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -22,12 +21,12 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print what there is, with its options where asked."""
-    manager = make_manager()
+    catalogue = load_catalogue()
     lines: list[str] = []
     for kind, offers in (
-        ("stages", stages(manager)),
-        ("algorithms of the stage reconstruct", reconstructors(manager)),
-        ("denoisers of the stage denoise", denoisers(manager)),
+        ("stages", catalogue.stages),
+        ("algorithms of the stage reconstruct", catalogue.reconstructors),
+        ("denoisers of the stage denoise", catalogue.denoisers),
     ):
         lines.append(f"{kind}:")
         for entry in offers.values():

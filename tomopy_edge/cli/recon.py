@@ -7,9 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from tomopy_edge.cli.scan_options import add_output_flags, run_and_tell
-from tomopy_edge.plugins import make_manager
+from tomopy_edge.errors import DataError
+from tomopy_edge.networks.manifest import open_model
+from tomopy_edge.plugins import load_catalogue
 from tomopy_edge.readers import open_scan
 from tomopy_edge.recipe import parse_recipe
+
+TOMOGAN = "tomogan"
+"""The denoiser that takes a model, and the name of the model it takes where none is given."""
 
 FORMATS = {"tiff": ["tiff"], "h5": ["hdf5"], "both": ["tiff", "hdf5"]}
 
@@ -45,26 +50,27 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Make the recipe that the flags describe and run it; print what was done."""
-    manager = make_manager()
+    catalogue = load_catalogue()
     with open_scan(args.file_name) as scan:
-        recipe = parse_recipe(stages_of(args, scan.rows), manager, source="the flags of recon")
-        return run_and_tell(args, recipe, scan, manager)
+        recipe = parse_recipe(stages_of(args, scan.rows), catalogue, source="the flags of recon")
+        return run_and_tell(args, recipe, scan, catalogue)
 
 
 def stages_of(args: argparse.Namespace, rows: int) -> list[dict[str, Any]]:
-    """Return the recipe that `args` describe for a scan of `rows`, as plain data."""
-    first = args.start_row if args.start_row is not None else 0
-    last = args.end_row if args.end_row is not None else rows
-    if args.reconstruction_type == "slice":
-        first = (first + last) // 2
-        last = first + 1
+    """Return the recipe that `args` describe for a scan of `rows`, as plain data.
+
+    Raises
+    ------
+    DataError : where the scan does not have the rows asked for, or flags contradict each other
+    ModelError : where there is no such model
+    """
+    first, last = _rows(args, rows)
     center: dict[str, Any] = {"center": args.rotation_axis}
     if args.rotation_axis is None:
         center = {"method": args.rotation_axis_auto}
     reconstruct: dict[str, Any] = {"algorithm": args.reconstruction_algorithm}
     if args.filter_name is not None:
         reconstruct["options"] = {"filter_name": args.filter_name}
-    network = {} if args.model is None else {"model": args.model}
     stages: list[dict[str, Any]] = [
         {"read": {"rows": [first, last]}},
         {"normalize": {}},
@@ -72,8 +78,36 @@ def stages_of(args: argparse.Namespace, rows: int) -> list[dict[str, Any]]:
         {"remove_stripes": {"method": args.remove_stripe_method}},
         {"find_center": center},
         {"reconstruct": reconstruct},
-        {"denoise": {"denoiser": args.denoiser, "options": network}},
+        *_network_stages(args),
     ]
-    if args.denoiser == "tomogan" and not args.no_fine_tune:
-        stages.append({"fine_tune": network})
     return [*stages, {"write": {"formats": FORMATS[args.save_format]}}]
+
+
+def _rows(args: argparse.Namespace, rows: int) -> tuple[int, int]:
+    """Return the first row and the one after the last."""
+    first = args.start_row if args.start_row is not None else 0
+    last = args.end_row if args.end_row is not None else rows
+    if not 0 <= first < last <= rows:
+        raise DataError(
+            f"--start-row {first} and --end-row {last}: these are no rows of {args.file_name}, which has the rows 0 to "
+            f"{rows - 1}; give 0 <= start-row < end-row <= {rows}"
+        )
+    if args.reconstruction_type == "slice":
+        middle = (first + last) // 2
+        return middle, middle + 1
+    return first, last
+
+
+def _network_stages(args: argparse.Namespace) -> list[dict[str, Any]]:
+    if args.denoiser != TOMOGAN:
+        if args.model is not None:
+            raise DataError(
+                f"--model {args.model}: belongs to the denoiser {TOMOGAN!r}, and --denoiser is {args.denoiser!r}; "
+                "leave one of them out"
+            )
+        return [{"denoise": {"denoiser": args.denoiser}}]
+    network = {} if args.model is None else {"model": args.model}
+    stages: list[dict[str, Any]] = [{"denoise": {"denoiser": TOMOGAN, "options": network}}]
+    if not args.no_fine_tune and open_model(args.model or TOMOGAN).manifest.fine_tune is not None:
+        stages.append({"fine_tune": network})
+    return stages

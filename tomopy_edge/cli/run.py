@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from tomopy_edge.cli.scan_options import add_output_flags, run_and_tell
-from tomopy_edge.plugins import make_manager
+from tomopy_edge.plugins import load_catalogue
 from tomopy_edge.recipe import read_recipe
 
 
@@ -29,6 +29,6 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the recipe; print what was done."""
-    manager = make_manager()
-    recipe = read_recipe(args.recipe, manager, args.overrides)
-    return run_and_tell(args, recipe, args.scan, manager)
+    catalogue = load_catalogue()
+    recipe = read_recipe(args.recipe, catalogue, args.overrides)
+    return run_and_tell(args, recipe, args.scan, catalogue)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from pluggy import PluginManager
-
+from tomopy_edge.catalogue import Catalogue
 from tomopy_edge.readers import ScanFile
 from tomopy_edge.recipe import Recipe
 from tomopy_edge.run_scan import run
@@ -32,7 +31,7 @@ def positive(text: str) -> int:
     return number
 
 
-def run_and_tell(args: argparse.Namespace, recipe: Recipe, scan: Path | ScanFile, plugins: PluginManager) -> int:
+def run_and_tell(args: argparse.Namespace, recipe: Recipe, scan: Path | ScanFile, catalogue: Catalogue) -> int:
     """Run a recipe on a scan as the flags of `add_output_flags` say; print what was done and where it lies."""
     done = run(
         recipe,
@@ -41,7 +40,7 @@ def run_and_tell(args: argparse.Namespace, recipe: Recipe, scan: Path | ScanFile
         overwrite=args.overwrite,
         ncore=args.ncore,
         nchunk=args.nchunk,
-        plugins=plugins,
+        catalogue=catalogue,
     )
     lines = [*done.report.lines(), f"slices: {done.output}", f"contact sheet: {done.output / 'contact_sheet.png'}"]
     print("\n".join(lines))  # noqa: T201 - this is what the command is for

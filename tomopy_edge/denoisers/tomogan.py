@@ -40,8 +40,8 @@ class NetworkOptions:
     """Attenuation per pixel that the network sees as 1; none measures it, once for each scan."""
 
     def __post_init__(self) -> None:
-        if self.unit is not None and not self.unit > 0:
-            raise ValueError(f"unit: must be above 0 attenuation per pixel, got {self.unit}")
+        if self.unit is not None and not np.finfo(np.float32).tiny <= self.unit <= np.finfo(np.float32).max:
+            raise ValueError(f"unit: must be above 0 attenuation per pixel and finite, got {self.unit}")
 
 
 class NetworkDenoiser:
@@ -60,7 +60,7 @@ class NetworkDenoiser:
         self._model = open_model(options.model)
         self._networks = networks_of(self._model.manifest.name, getattr(self._model.manifest, part))
         self._options = options
-        self._unit = np.float32(options.unit)
+        self.unit = options.unit
         self._job = job
         self._account = Account(stage, job.tally)
         self._opened: dict[tuple[int, int], SliceNetwork] = {}
@@ -70,7 +70,8 @@ class NetworkDenoiser:
         """Denoise adjacent slices (z + 2 * neighbours, y, x) -> (z, y, x), attenuation per pixel."""
         y, x = noisy.shape[1:]
         network = self._opened.get((y, x)) or self._open((y, x))
-        return network(noisy / self._unit) * self._unit
+        unit = np.float32(self.unit)
+        return network(noisy / unit) * unit
 
     def close(self) -> None:
         """Give the runtime back."""
@@ -79,15 +80,17 @@ class NetworkDenoiser:
 
     def _open(self, shape: tuple[int, int]) -> SliceNetwork:
         file = self._networks.choose(self._options.precision, self._options.tile, shape)
-        network = open_network(
-            self._model, self._networks, file, shape=shape, threads=self._job.ncore, account=self._account
-        )
+        with self._job.tally.timed(self._account.stage, "opening"):
+            network = open_network(
+                self._model, self._networks, file, shape=shape, threads=self._job.ncore, account=self._account
+            )
         grid = file.grid(shape)
         tiles = grid.counts[0] * grid.counts[1]
         seams = "exact" if self._networks.is_exact(file) else f"blended over {grid.overlap} pixels"
         self._account.tally.note(
             self._account.stage,
-            f"{self._model.manifest.name}: {file.file}, {tiles} tiles of {file.tile} pixels a slice, seams {seams}",
+            f"{self._model.manifest.name}: {file.file} (sha256 {file.sha256[:12]}), {tiles} tiles of {file.tile} "
+            f"pixels a slice, seams {seams}",
         )
         self._opened[shape] = network
         return network
@@ -111,8 +114,11 @@ def check_network(options: NetworkOptions, part: Literal["denoise", "fine_tune"]
 
 
 def settle_tomogan(options: NetworkOptions, sample: Volume, _job: Job) -> NetworkOptions:
-    """Return `options` with the unit measured on `sample`."""
-    return options if options.unit is not None else replace(options, unit=attenuation_unit(sample.slices))
+    """Return `options` with the unit measured on `sample`, and with the tile that suits its slices."""
+    networks = open_model(options.model).manifest.denoise
+    tile = networks.choose(options.precision, options.tile, sample.slices.shape[1:]).tile
+    unit = attenuation_unit(sample.slices) if options.unit is None else options.unit
+    return replace(options, unit=unit, tile=tile)
 
 
 def _create(options: NetworkOptions, job: Job) -> NetworkDenoiser:

@@ -16,7 +16,7 @@ from tomopy_edge.data import Float32, Float64
 from tomopy_edge.fbp.filters import FilterName, RadialSamples, radial_samples
 from tomopy_edge.fbp.fourier import fast_length
 from tomopy_edge.fbp.gridding import STRIP, kernel_shape
-from tomopy_edge.fbp.lanes import LaneArray, empty_lanes, lanes_dtype
+from tomopy_edge.fbp.lanes import LaneArray, bytes_of, empty_lanes
 from tomopy_edge.fbp.rows import Rows, finish_rows, plan_rows
 from tomopy_edge.fbp.sampling import Sampling, plan_sampling, response_lanes, sample_projections
 from tomopy_edge.fbp.strips import Strips, fill_strip, plan_strips, strip_size
@@ -119,7 +119,7 @@ class Buffers:
 def batches(rows: NDArray[np.int64], geometry: Geometry, ncore: int) -> Iterator[tuple[int, NDArray[np.int64]]]:
     """Yield how wide each batch is and the rows in it."""
     widest = WIDE
-    if geometry.lanes(ncore) * lanes_dtype(WIDE).itemsize > SHARE_OF_MEMORY * free_memory():
+    if geometry.lanes(ncore) * bytes_of(WIDE) > SHARE_OF_MEMORY * free_memory():
         widest = NARROW
     first = 0
     while first < len(rows):

@@ -1,9 +1,12 @@
 """How the complex numbers of several slices lie side by side, so that one instruction serves them all.
 
-An array of lanes has the numpy dtype of `lanes_dtype(width)`: each element holds `width` complex numbers, one for each
-slice, first the real parts and then the imaginary ones. In compiled code `load` takes such an element into registers as
-one value that adds and multiplies like a complex number, so that kernels read as if they worked on a single slice.
-No operation mixes lanes: a slice comes out the same to the bit whatever slices lie beside it.
+An element of an array of lanes holds `width` complex numbers, one for each slice: first the real parts, then the
+imaginary ones. In compiled code `load` takes such an element into registers as one value that adds and multiplies like
+a complex number, so that kernels read as if they worked on a single slice. No operation mixes lanes: a slice comes out
+the same to the bit whatever slices lie beside it.
+
+To numpy and numba an element is a string of 8 * `width` bytes. A structured dtype would say more, but numba names the
+machine code that it keeps for one by a number counted anew in each process, and so confuses the code of two widths.
 """
 
 from __future__ import annotations
@@ -23,25 +26,32 @@ from numpy.typing import NDArray
 
 from tomopy_edge.fbp.compiler import instruction
 
-LaneArray = NDArray[np.void]
+LaneArray = NDArray[np.bytes_]
 """An array whose elements hold one complex number for each slice."""
 
 CONTRACT = ("contract",)
 """Lets the compiler join a product and a sum into one fused instruction, in every lane alike."""
 
 
-def lanes_dtype(width: int) -> np.dtype[np.void]:
-    """Return the type of an element that holds `width` complex numbers."""
-    return np.dtype([("re", np.float32, width), ("im", np.float32, width)])
+def bytes_of(width: int) -> int:
+    """Return the bytes in an element that holds `width` complex numbers."""
+    return 8 * width
 
 
-def empty_lanes(shape: int | tuple[int, ...], width: int) -> LaneArray:
+def empty_lanes(length: int, width: int) -> LaneArray:
     """Return an array of lanes that starts on a cache line, as `load` and `store` rely on."""
-    dtype = lanes_dtype(width)
-    size = int(np.prod(shape)) * dtype.itemsize
+    size = length * bytes_of(width)
     raw = np.empty(size + 64, np.uint8)
     start = -raw.ctypes.data % 64
-    return raw[start : start + size].view(dtype).reshape(shape)
+    return raw[start : start + size].view(f"S{bytes_of(width)}")
+
+
+def lanes_of(numbers: NDArray[np.complex128]) -> LaneArray:
+    """Return an array of lanes that holds `numbers` (element, lane)."""
+    lanes = empty_lanes(*numbers.shape)
+    parts = lanes.view(np.float32).reshape(len(numbers), 2, -1)
+    parts[:, 0], parts[:, 1] = numbers.real, numbers.imag
+    return lanes
 
 
 class Lanes(types.Type):
@@ -92,7 +102,7 @@ def element_pointer(context: Any, builder: Any, array: tuple[Any, Any], index: A
 @instruction
 def load(context: Any, array: Any, index: Any) -> Any:  # noqa: ARG001 - numba's form of an intrinsic
     """Take element `index` of a one-dimensional array of lanes into registers."""
-    lanes = Lanes(array.dtype.size // 8)
+    lanes = Lanes(array.dtype.count // 8)
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         vector = vector_of(2 * lanes.width)
@@ -118,7 +128,7 @@ def store(context: Any, array: Any, index: Any, value: Any) -> Any:  # noqa: ARG
 @instruction
 def nothing(context: Any, array: Any) -> Any:  # noqa: ARG001 - numba's form of an intrinsic
     """Return zero in every lane that `array` has."""
-    lanes = Lanes(array.dtype.size // 8)
+    lanes = Lanes(array.dtype.count // 8)
 
     def build(_context: Any, _builder: Any, _signature: Any, _arguments: Any) -> Any:
         return _signs(lanes.width, 0.0, 0.0)

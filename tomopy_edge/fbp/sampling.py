@@ -16,7 +16,7 @@ from tomopy_edge.fbp.angles import quadrature_weights
 from tomopy_edge.fbp.compiler import kernel
 from tomopy_edge.fbp.filters import FINE, RadialSamples
 from tomopy_edge.fbp.fourier import Transform, spectrum_at, transform, transform_of
-from tomopy_edge.fbp.lanes import LaneArray, conjugate, empty_lanes, load, nothing, store
+from tomopy_edge.fbp.lanes import LaneArray, conjugate, lanes_of, load, nothing, store
 from tomopy_edge.fbp.transposition import gather
 
 BIN = 4
@@ -78,10 +78,7 @@ def response_lanes(plan: Sampling, radial: RadialSamples, centers: Float64) -> L
     response[1 : 2 * FINE : 2] *= (
         plan.bin_length * np.sin(2 * np.pi * low) / np.sin(2 * np.pi * low * plan.bin_length)
     ) ** 2
-    turned = response[:, None] * np.exp(2j * np.pi * radial.frequencies[:, None] * centers)
-    lanes = empty_lanes(len(response), len(centers))
-    lanes["re"], lanes["im"] = turned.real, turned.imag
-    return lanes
+    return lanes_of(response[:, None] * np.exp(2j * np.pi * radial.frequencies[:, None] * centers))
 
 
 @kernel

@@ -27,7 +27,7 @@ def gather(_context: Any, rows: Any, starts: Any, first: Any, line: Any, place: 
     line : one-dimensional array of lanes
     place : where in `line` the first number goes, counted in halves of elements
     """
-    width = line.dtype.size // 8
+    width = line.dtype.count // 8
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         rows, starts, first, line, place = zip(signature.args, arguments, strict=True)
@@ -57,7 +57,7 @@ def scatter(
 
     Number `i` of a row is multiplied with `factors[i]` (flat float32) on the way.
     """
-    width = line.dtype.size // 8
+    width = line.dtype.count // 8
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         line, place, rows, starts, first, factors = zip(signature.args, arguments, strict=True)

@@ -69,6 +69,10 @@ class NetworkSet:
     """The exported files."""
 
     def __post_init__(self) -> None:
+        if self.multiple < 1 or self.reach < 0:
+            raise ValueError(
+                f"multiple: must be at least 1, and reach at least 0; got {self.multiple} and {self.reach}"
+            )
         if self.channels < 1 or self.channels % 2 == 0:
             raise ValueError(f"channels: must be odd, so that there is a middle slice; got {self.channels}")
         for network in self.networks:

@@ -14,7 +14,7 @@ from tomopy_edge.job import Tally
 from tomopy_edge.networks.backend import Backend
 from tomopy_edge.networks.litert import LiteRT
 from tomopy_edge.networks.manifest import Model, NetworkFile, NetworkSet
-from tomopy_edge.networks.quantize import dequantize, quantize
+from tomopy_edge.networks.quantize import HIGHEST, LOWEST, dequantize, quantize
 from tomopy_edge.networks.tiling import TileGrid, blend, cut, seam_index, stitch
 
 
@@ -55,7 +55,7 @@ def open_network(
     for end, params in (("input", backend.input_params), ("output", backend.output_params)):
         if (params is None) != (network.precision == "float"):
             raise ModelError(f"{path}: the manifest calls it {network.precision}, its {end} says otherwise")
-    return SliceNetwork(backend, network.grid(shape), account)
+    return SliceNetwork(backend, network.grid(shape), account, exact=networks.is_exact(network))
 
 
 class SliceNetwork:
@@ -66,11 +66,13 @@ class SliceNetwork:
     backend : the network, tile by tile
     grid : the tiles of a slice
     account : who is told of saturated pixels, seams and times
+    exact : whether the tiles leave no seam, so that there is none to measure
     """
 
-    def __init__(self, backend: Backend, grid: TileGrid, account: Account) -> None:
+    def __init__(self, backend: Backend, grid: TileGrid, account: Account, *, exact: bool = False) -> None:
         self._backend = backend
         self._grid = grid
+        self._seams = not exact and grid.seams != ([], [])
         self._account = account
         self._channels = backend.shape[3]
 
@@ -96,7 +98,7 @@ class SliceNetwork:
                 answers = self._infer(tiles)
             with tally.timed(stage, "stitching"):
                 clean[z] = self._join(answers)
-            if self._grid.seams != ([], []):
+            if self._seams:
                 tally.measure(stage, "seam index", seam_index(clean[z], self._grid))
         return clean
 
@@ -128,11 +130,14 @@ class SliceNetwork:
 
     def _join(self, answers: NDArray[Any]) -> Float32:
         params = self._backend.output_params
-        if self._grid.overlap:
-            return blend(answers if params is None else dequantize(answers, params), self._grid)
         if params is None:
-            return stitch(answers, self._grid)
-        codes = stitch(answers, self._grid)
-        saturated = int(np.count_nonzero((codes == np.int8(-128)) | (codes == np.int8(127))))
-        self._account.tally.count(self._account.stage, "pixels at the end of the int8 output range", saturated)
-        return dequantize(codes, params)
+            return blend(answers, self._grid) if self._grid.overlap else stitch(answers, self._grid)
+        ends = (answers == np.int8(LOWEST)) | (answers == np.int8(HIGHEST))
+        if ends.any():
+            # Where cores overlap, as the share of the pixel that they are blended into.
+            stuck = blend(ends.astype(np.float32), self._grid).sum(dtype=np.float64)
+            tally = self._account.tally
+            tally.count(self._account.stage, "pixels at the end of the int8 output range", round(stuck))
+        if self._grid.overlap:
+            return blend(dequantize(answers, params), self._grid)
+        return dequantize(stitch(answers, self._grid), params)

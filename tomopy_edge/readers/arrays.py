@@ -11,7 +11,7 @@ from typing_extensions import Self
 
 from tomopy_edge.data import Counts, Float64, Scan
 from tomopy_edge.errors import DataError
-from tomopy_edge.readers.scan_file import counts_type, expect_rows, expect_scan, rounding
+from tomopy_edge.readers.scan_file import counts_type, expect_rows, expect_scan, full_scale, rounding
 
 if TYPE_CHECKING:
     import h5py
@@ -92,7 +92,8 @@ class ArrayScan:
             none if frames is None else _as_counts(frames[:, first:last]) for frames in (self.flats, self.darks)
         )
         projections = _as_counts(self._projections[:, first:last])
-        return Scan(projections, flats, darks, self.theta, first, self.pixel_size)
+        limit = full_scale(self.tomo.dtype)
+        return Scan(projections, flats, darks, self.theta, first, self.pixel_size, limit)
 
     def copy_metadata(self, target: h5py.Group) -> None:
         """Copy nothing: arrays say nothing about themselves."""

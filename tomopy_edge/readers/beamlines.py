@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +49,7 @@ class ForeignScan:
         expect_rows(self.source, self.rows, first, last)
         projections, flats, darks = self.read_rows(first, last)
         rows = ArrayScan(projections, self.theta, flats, darks, source=self.source).read(0, last - first)
-        return Scan(rows.projections, rows.flats, rows.darks, self.theta, first, self.pixel_size)
+        return replace(rows, first_row=first, pixel_size=self.pixel_size)
 
     def copy_metadata(self, target: h5py.Group) -> None:
         """Copy nothing: dxchange gives images and angles alone."""

@@ -13,7 +13,7 @@ from typing_extensions import Self
 from tomopy_edge.data import Counts, Float64, Scan
 from tomopy_edge.errors import DataError
 from tomopy_edge.readers.metadata import copy_tree
-from tomopy_edge.readers.scan_file import counts_type, expect_rows, expect_scan, rounding
+from tomopy_edge.readers.scan_file import counts_type, expect_rows, expect_scan, full_scale, rounding
 
 if TYPE_CHECKING:
     import h5py
@@ -131,7 +131,8 @@ class Hdf5Scan:
         projections = self._projections.read(first, last)
         none: NDArray[Any] = np.empty((0, last - first, self.columns), projections.dtype)
         flats, darks = (none if frames is None else frames.read(first, last) for frames in (self._flats, self._darks))
-        return Scan(projections, flats, darks, self.theta, first, self.pixel_size)
+        limit = full_scale(self._projections.dataset.dtype)
+        return Scan(projections, flats, darks, self.theta, first, self.pixel_size, limit)
 
     def copy_metadata(self, target: h5py.Group) -> None:
         """Copy everything the file says, but not its images, into an HDF5 group; see `copy_tree`."""

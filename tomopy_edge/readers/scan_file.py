@@ -58,7 +58,7 @@ class ScanFile(Protocol):
     def read(self, first: int, last: int) -> Scan:
         """Read the rows `first` to `last - 1`, and no others.
 
-        Missing flats or darks come as arrays of zero frames.
+        Missing flats or darks come as arrays of zero frames. `Scan.full_scale` is that of the type they are stored in.
 
         Raises
         ------
@@ -89,6 +89,11 @@ def counts_type(stored: np.dtype[Any], place: str) -> np.dtype[np.uint16] | np.d
     if stored.kind not in "uif":
         raise DataError(f"{place}: must hold counts, got values of type {stored}")
     return np.dtype(np.uint16) if stored.kind == "u" and stored.itemsize <= 2 else np.dtype(np.float32)  # noqa: PLR2004 - bytes of a uint16
+
+
+def full_scale(stored: np.dtype[Any]) -> int | None:
+    """Return the largest count that `stored` can hold, at which a detector is saturated; None if it is no integer."""
+    return int(np.iinfo(stored).max) if stored.kind in "ui" else None
 
 
 def rounding(stored: np.dtype[Any], place: str) -> list[str]:

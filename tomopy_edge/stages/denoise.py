@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tomopy_edge.catalogue import denoisers, find
+from tomopy_edge.catalogue import find
 from tomopy_edge.data import Volume
 from tomopy_edge.errors import DataError
 from tomopy_edge.hookspecs import Choice, Denoiser, DenoiserEntry, StageEntry, Step
@@ -46,13 +46,15 @@ def denoise(volume: Volume, denoiser: Denoiser) -> Volume:
         raise DataError(f"the denoiser made slices of shape {clean.shape} out of {inner.shape}; both must be the same")
     if not np.isfinite(clean).all() and np.isfinite(volume.slices).all():
         raise DataError("the denoiser made values that are not finite; nothing of this is written")
-    return replace(volume, slices=clean, first_row=volume.first_row + margin)
+    unit = getattr(denoiser, "unit", volume.unit)
+    return replace(volume, slices=clean, first_row=volume.first_row + margin, unit=unit)
 
 
 def _entry(chosen: DenoiseOptions, job: Job) -> DenoiserEntry:
-    if job.plugins is None:
-        raise ValueError("job.plugins: needed to look the denoiser up by name")
-    return find(denoisers(job.plugins), chosen.denoiser, "denoiser")
+    if job.catalogue is None:
+        raise ValueError("catalogue: the job needs one to look the denoiser up by name")
+    entry: DenoiserEntry = find(job.catalogue.denoisers, chosen.denoiser, "denoiser")
+    return entry
 
 
 def settle_denoise(chosen: DenoiseOptions, sample: Volume, job: Job) -> DenoiseOptions:
@@ -63,14 +65,8 @@ def settle_denoise(chosen: DenoiseOptions, sample: Volume, job: Job) -> DenoiseO
 @contextmanager
 def _open(chosen: DenoiseOptions, job: Job) -> Iterator[Step]:
     denoiser = _entry(chosen, job).create(chosen.options, job)
-    unit = getattr(chosen.options, "unit", None)
-
-    def apply(volume: Volume) -> Volume:
-        clean = denoise(volume, denoiser)
-        return clean if unit is None else replace(clean, unit=unit)
-
     try:
-        yield Step(apply, neighbours=denoiser.neighbours)
+        yield Step(lambda volume: denoise(volume, denoiser), neighbours=denoiser.neighbours)
     finally:
         getattr(denoiser, "close", lambda: None)()
 
@@ -83,5 +79,5 @@ ENTRY = StageEntry(
     Volume,
     _open,
     settle_denoise,
-    Choice("denoiser", "denoiser", denoisers),
+    Choice("denoiser", "denoiser", "denoisers"),
 )

@@ -8,10 +8,11 @@ from dataclasses import replace
 from functools import partial
 
 from tomopy_edge.data import Volume
-from tomopy_edge.denoisers.tomogan import NetworkDenoiser, NetworkOptions, check_network
+from tomopy_edge.denoisers.tomogan import NetworkDenoiser, NetworkOptions, check_network, networks_of
 from tomopy_edge.errors import DataError
 from tomopy_edge.hookspecs import StageEntry, Step
 from tomopy_edge.job import Job
+from tomopy_edge.networks.manifest import open_model
 from tomopy_edge.options import options
 from tomopy_edge.stages.denoise import denoise
 
@@ -40,15 +41,18 @@ def fine_tune(volume: Volume, chosen: FineTuneOptions, job: Job) -> Volume:
 
 
 def settle_fine_tune(chosen: FineTuneOptions, sample: Volume, _job: Job) -> FineTuneOptions:
-    """Return `chosen` with the unit that the denoiser before it used."""
+    """Return `chosen` with the unit that the denoiser before it used, and with the tile that suits the slices."""
+    model = open_model(chosen.model)
+    networks = networks_of(model.manifest.name, model.manifest.fine_tune)
+    tile = networks.choose(chosen.precision, chosen.tile, sample.slices.shape[1:]).tile
     if chosen.unit is not None:
-        return chosen
+        return replace(chosen, tile=tile)
     if sample.unit is None:
         raise DataError(
             "fine_tune: the slices come from no network, so there is no unit to take over; put it after a denoise "
             "stage that runs a network, or give fine_tune.unit"
         )
-    return replace(chosen, unit=sample.unit)
+    return replace(chosen, unit=sample.unit, tile=tile)
 
 
 @contextmanager

@@ -51,7 +51,8 @@ def normalize(scan: Scan, options: NormalizeOptions, job: Job) -> Transmission:
     A pixel whose flat does not exceed its dark, or where one of them is not finite, saw no beam: its whole column of
     the sinogram is replaced by that of the nearest pixel of its row that did. Counts that are not finite are replaced
     by the nearest finite ones of the same view and row, after the division; a view without any by the nearest view. All
-    are counted, and so are counts at the limit of an integer detector, which are kept as they are.
+    are counted, and so are counts at the limit of an integer detector (`scan.full_scale`, or that of the arrays' own
+    type where it is None), which are kept as they are.
 
     Parameters
     ----------
@@ -70,12 +71,15 @@ def normalize(scan: Scan, options: NormalizeOptions, job: Job) -> Transmission:
         raise DataError(f"a scan needs at least 2 projections to reconstruct, this one has {len(scan.projections)}")
     darks = _average_darks(scan, options, job)
     flats = _average_flats(scan, options, job)
+    full_scale = _full_scale(scan)
     angles, rows, columns = scan.projections.shape
     transmission = np.empty((rows, angles, columns), np.float32)
     for row in range(rows):
         counts, dark, sinogram = scan.projections[:, row], darks[row], transmission[row]
         place = f"row {scan.first_row + row}"
-        _count_saturated(counts, job)
+        if full_scale is not None:
+            saturated = np.count_nonzero(counts == full_scale)
+            job.tally.count("normalize", f"counts at the limit of {full_scale}, kept", saturated)
         # What is not finite, or becomes so by a minute flat, is counted and replaced below.
         with np.errstate(over="ignore", invalid="ignore"):
             np.subtract(counts, dark, out=sinogram)
@@ -126,10 +130,10 @@ def _brightest(sinogram: Float32, share: float) -> Float32:
     return np.asarray(np.mean(brightest, axis=0, dtype=np.float64), np.float32)
 
 
-def _count_saturated(counts: Counts, job: Job) -> None:
-    if counts.dtype.kind in "iu":
-        limit = np.iinfo(counts.dtype.name).max
-        job.tally.count("normalize", f"counts at the limit of {limit}, kept", np.count_nonzero(counts == limit))
+def _full_scale(scan: Scan) -> int | None:
+    if scan.full_scale is None and scan.projections.dtype.kind in "iu":
+        return int(np.iinfo(scan.projections.dtype.name).max)
+    return scan.full_scale
 
 
 def _replace_unlit(sinogram: Float32, lit: NDArray[np.bool_], place: str, options: NormalizeOptions, job: Job) -> None:

@@ -27,7 +27,8 @@ class ReadOptions:
     """Options of the stage `read`."""
 
     rows: tuple[int, int] | None = None
-    """First detector row, and the one after the last; none reads all rows."""
+    """First detector row, and the one after the last, of which slices are made; none takes all rows. Rows beside them
+    are read too where a network looks at them, so that a slice does not depend on how many were asked for."""
 
     angles: tuple[int, int, int] | None = None
     """First projection, the one after the last, and the step: [0, 2000, 8] takes every eighth. None takes all."""
@@ -60,19 +61,25 @@ def row_ranges(scan: _Rows, options: ReadOptions, chunk: int) -> list[RowRange]:
     Parameters
     ----------
     scan : the open scan
-    chunk : rows in a chunk, rounded up to an even number: FBP reconstructs slices in pairs, and the same pairs give the
-        same slices to the bit. The last chunk may be shorter.
+    chunk : rows in a chunk, rounded up to an even number: algorithms such as TomoPy's gridrec reconstruct slices in
+        pairs, and the same pairs give the same slices to the bit. The last chunk may be shorter.
 
     Raises
     ------
     DataError : where the scan does not have the rows asked for
     """
+    wanted = wanted_rows(scan, options)
+    return even_chunks(wanted.first, wanted.last, chunk)
+
+
+def wanted_rows(scan: _Rows, options: ReadOptions) -> RowRange:
+    """Return the rows that a run makes slices of, or raise a `DataError` where the scan does not have them."""
     first, last = options.rows or (0, scan.rows)
     if last > scan.rows:
         raise DataError(
             f"read: rows {first} to {last - 1} were asked for; {scan.source} has the rows 0 to {scan.rows - 1}"
         )
-    return even_chunks(first, last, chunk)
+    return RowRange(first, last)
 
 
 def even_chunks(first: int, last: int, chunk: int) -> list[RowRange]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tomopy_edge.catalogue import find, reconstructors
+from tomopy_edge.catalogue import find
 from tomopy_edge.data import Sinograms, Volume
 from tomopy_edge.errors import DataError
 from tomopy_edge.hookspecs import Choice, Reconstructor, ReconstructorEntry, StageEntry, Step
@@ -40,7 +40,7 @@ def reconstruct(sinograms: Sinograms, reconstructor: Reconstructor, mask: float 
 
     Raises
     ------
-    DataError : where the centre is not known or not on the detector, or line integrals are not finite
+    DataError : where the centre is not known or not on the detector, or line integrals or slices are not finite
     """
     columns = sinograms.line_integrals.shape[2]
     if sinograms.center is None:
@@ -51,8 +51,10 @@ def reconstruct(sinograms: Sinograms, reconstructor: Reconstructor, mask: float 
             f"reconstruct: the rotation axis must lie on the detector, columns 0 to {columns - 1}; got {center}"
         )
     if not np.isfinite(sinograms.line_integrals).all():
-        raise DataError("reconstruct: the sinograms hold values that are not finite; put minus_log before it")
+        raise DataError("reconstruct: the line integrals hold values that are not finite, which would spread")
     volume = reconstructor(sinograms)
+    if not np.isfinite(volume.slices).all():
+        raise DataError("reconstruct: the algorithm made values that are not finite; choose another, or other options")
     return volume if mask is None else replace(volume, slices=_masked(volume.slices, mask))
 
 
@@ -65,9 +67,9 @@ def _masked(slices: np.ndarray[Any, np.dtype[np.float32]], mask: float) -> np.nd
 
 @contextmanager
 def _open(chosen: ReconstructOptions, job: Job) -> Iterator[Step]:
-    if job.plugins is None:
-        raise ValueError("job.plugins: needed to look the algorithm up by name")
-    entry: ReconstructorEntry = find(reconstructors(job.plugins), chosen.algorithm, "algorithm")
+    if job.catalogue is None:
+        raise ValueError("catalogue: the job needs one to look the algorithm up by name")
+    entry: ReconstructorEntry = find(job.catalogue.reconstructors, chosen.algorithm, "algorithm")
     with open_with(entry.create(chosen.options, job))(chosen, job) as step:
         yield step
 
@@ -77,7 +79,10 @@ def open_with(reconstructor: Reconstructor) -> Callable[[ReconstructOptions, Job
 
     @contextmanager
     def opened(chosen: ReconstructOptions, _job: Job) -> Iterator[Step]:
-        yield Step(lambda sinograms: reconstruct(sinograms, reconstructor, chosen.mask))
+        try:
+            yield Step(lambda sinograms: reconstruct(sinograms, reconstructor, chosen.mask))
+        finally:
+            getattr(reconstructor, "close", lambda: None)()
 
     return opened
 
@@ -89,5 +94,5 @@ ENTRY = StageEntry(
     Sinograms,
     Volume,
     _open,
-    choice=Choice("algorithm", "algorithm", reconstructors),
+    choice=Choice("algorithm", "algorithm", "reconstructors"),
 )

@@ -1,0 +1,56 @@
+"""`tomopy-edge check` takes its recipe, scan and options in any order, as `run` does."""
+
+from itertools import permutations
+
+import pytest
+import yaml
+
+from tomopy_edge.cli import main, make_parser
+
+RECIPE = ["read", "normalize", "minus_log", {"find_center": {"center": 45.2}}, "reconstruct", "write"]
+
+
+@pytest.fixture
+def recipe_file(tmp_path):
+    path = tmp_path / "recipe.yaml"
+    path.write_text(yaml.safe_dump(RECIPE))
+    return str(path)
+
+
+@pytest.mark.parametrize("option", [["--set", "a.b=1"], ["--set=a.b=1"]])
+def test_options_may_stand_before_between_and_after_recipe_and_scan(option):
+    for order in permutations((["R"], option, ["S"])):
+        words = [word for part in order for word in part]
+        args = make_parser().parse_args(["check", *words])
+        first, second = (word for word in words if word in {"R", "S"})
+        assert (str(args.recipe), str(args.scan), args.overrides) == (first, second, ["a.b=1"])
+
+
+@pytest.mark.parametrize("words", [["R"], ["R", "--set", "a.b=1"], ["--set", "a.b=1", "R"]])
+def test_the_scan_may_be_left_out(words):
+    assert make_parser().parse_args(["check", *words]).scan is None
+
+
+@pytest.mark.parametrize(("words", "said"), [([], "required: recipe"), (["R", "S", "T"], "unrecognized arguments: T")])
+def test_the_recipe_may_not_be_left_out_and_a_second_scan_is_refused(words, said, capsys):
+    with pytest.raises(SystemExit):
+        make_parser().parse_args(["check", *words])
+    assert said in capsys.readouterr().err
+
+
+def test_the_scan_is_shown_as_optional(capsys):
+    with pytest.raises(SystemExit):
+        make_parser().parse_args(["check", "--help"])
+    assert "recipe [scan]" in " ".join(capsys.readouterr().out.split())
+
+
+def test_an_option_set_before_the_scan_is_in_what_would_be_made(recipe_file, scan_file, capsys):
+    assert main(["check", recipe_file, "--set", "read.rows=[2, 4]", str(scan_file)]) == 0
+    assert "would make 2 slices of 96 x 96 pixels" in capsys.readouterr().out
+
+
+def test_without_a_scan_the_recipe_alone_is_checked(recipe_file, capsys):
+    assert main(["check", recipe_file]) == 0
+    said = capsys.readouterr().out
+    assert "6 stages, no faults" in said
+    assert "would make" not in said

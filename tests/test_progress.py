@@ -1,0 +1,90 @@
+"""Progress is a bar on a terminal and lines in a log; both end on the whole count and give the rate."""
+
+import io
+import logging
+import re
+from contextlib import redirect_stderr
+
+import pytest
+
+from tomopy_edge import progress
+from tomopy_edge.progress import track
+
+RATE = r"\d+\.\d(/s| s each)"
+
+ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+class Terminal(io.StringIO):
+    """Remembers what a terminal was sent."""
+
+    def isatty(self):
+        return True
+
+    def lines(self):
+        return [line.strip() for line in re.split(r"[\r\n]+", ESCAPES.sub("", self.getvalue())) if line.strip()]
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    for name in ("NO_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "120")
+    return Terminal()
+
+
+@pytest.mark.parametrize(("sizes", "total"), [(None, 3), ([2, 2, 1], 5)])
+def test_on_a_terminal_a_bar_ends_on_the_whole_count_and_the_rate(terminal, sizes, total):
+    with redirect_stderr(terminal):
+        assert list(track("abc", total=total, what="slices", sizes=sizes)) == ["a", "b", "c"]
+    assert re.match(rf"slices +\S+ +{total}/{total} +{RATE}", terminal.lines()[-1])
+
+
+def test_the_bar_counts_what_is_done_and_not_what_was_begun(terminal):
+    with redirect_stderr(terminal):
+        tracked = track("abc", total=3, what="slices")
+        next(tracked)
+        next(tracked)
+        tracked.close()
+    assert re.match(r"slices +\S+ +1/3 ", terminal.lines()[-1])
+
+
+def test_a_terminal_gets_its_cursor_back_when_the_work_fails(terminal):
+    def work():
+        for _ in track("abc", total=3, what="slices"):
+            raise ValueError
+
+    with redirect_stderr(terminal), pytest.raises(ValueError):  # noqa: PT011 - ours, two lines above
+        work()
+    shown, hidden = terminal.getvalue().rfind("\x1b[?25h"), terminal.getvalue().rfind("\x1b[?25l")
+    assert shown > hidden >= 0
+
+
+@pytest.mark.parametrize(("sizes", "total"), [(None, 3), ([2, 2, 1], 5)])
+def test_in_a_log_the_last_line_holds_the_whole_count_and_the_rate(caplog, sizes, total):
+    caplog.set_level(logging.INFO, logger="tomopy_edge.progress")
+    assert list(track("abc", total=total, what="slices", sizes=sizes)) == ["a", "b", "c"]
+    (line,) = caplog.messages
+    assert re.fullmatch(rf"{total} of {total} slices, {RATE}", line)
+
+
+def test_a_long_job_logs_a_line_now_and_then(caplog, monkeypatch):
+    # Each thing takes 4 s.
+    now = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    caplog.set_level(logging.INFO, logger="tomopy_edge.progress")
+    for _ in track(range(7), total=7, what="slices"):
+        now[0] += 4.0
+    assert caplog.messages == [
+        "3 of 7 slices, 4.0 s each",
+        "6 of 7 slices, 4.0 s each",
+        "7 of 7 slices, 4.0 s each",
+    ]
+
+
+def test_many_a_second_are_told_as_a_rate_and_few_as_the_time_of_each(monkeypatch):
+    monkeypatch.setattr(progress.time, "monotonic", lambda: 10.0)
+    assert progress._rate(40, 0.0) == "4.0/s"
+    assert progress._rate(4, 0.0) == "2.5 s each"
+    assert progress._rate(0, 0.0) == "10.0 s each"
