@@ -19,15 +19,13 @@ def stages(*flags, rows=ROWS):
     return {name: options for stage in stages_of(args, rows) for name, options in stage.items()}
 
 
-@pytest.fixture
-def model_without_fine_tune(tmp_path):
-    folder = tmp_path / "plain"
+def make_model(folder, *, fine_tune):
+    """Copy the shipped model, with its denoising network standing in for a Fine-Tune network, or without any."""
     folder.mkdir()
-    for path in open_model("tomogan").folder.iterdir():
-        if path.suffix in {".json", ".tflite"}:
-            shutil.copy(path, folder)
-    manifest = json.loads((folder / MANIFEST).read_text())
-    manifest["fine_tune"] = None
+    for path in open_model("tomogan").folder.glob("*.tflite"):
+        shutil.copy(path, folder)
+    manifest = json.loads((open_model("tomogan").folder / MANIFEST).read_text())
+    manifest["fine_tune"] = manifest["denoise"] if fine_tune else None
     (folder / MANIFEST).write_text(json.dumps(manifest))
     return folder
 
@@ -67,19 +65,24 @@ def test_bad_rows_end_with_exit_code_2(scan_file, tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
-def test_fine_tune_follows_the_model(model_without_fine_tune):
-    has_one = open_model("tomogan").manifest.fine_tune is not None
-    assert ("fine_tune" in stages()) == has_one
-    assert ("fine_tune" in stages("--model", "tomogan")) == has_one
-    assert "fine_tune" not in stages("--no-fine-tune")
-    plain = stages("--model", model_without_fine_tune)
-    assert "fine_tune" not in plain
-    assert plain["denoise"] == {"denoiser": "tomogan", "options": {"model": str(model_without_fine_tune)}}
+@pytest.mark.parametrize("fine_tune", [False, True])
+def test_fine_tune_follows_the_model(tmp_path, fine_tune):
+    model = make_model(tmp_path / "model", fine_tune=fine_tune)
+    made = stages("--model", model)
+    assert made["denoise"] == {"denoiser": "tomogan", "options": {"model": str(model)}}
+    assert made.get("fine_tune") == ({"model": str(model)} if fine_tune else None)
+    assert list(made)[-1] == "write"
+    assert "fine_tune" not in stages("--model", model, "--no-fine-tune")
 
 
-def test_a_model_without_a_fine_tune_network_runs(scan_file, tmp_path, model_without_fine_tune):
+def test_without_a_model_the_shipped_one_decides():
+    assert ("fine_tune" in stages()) == (open_model("tomogan").manifest.fine_tune is not None)
+
+
+def test_a_model_without_a_fine_tune_network_runs(scan_file, tmp_path):
+    model = make_model(tmp_path / "model", fine_tune=False)
     argv = ["recon", "--file-name", scan_file, "--rotation-axis", 45.2, "--reconstruction-type", "slice"]
-    argv += ["--model", model_without_fine_tune, "-o", tmp_path / "out"]
+    argv += ["--model", model, "-o", tmp_path / "out"]
     assert main([str(word) for word in argv]) == 0
     assert list((tmp_path / "out").glob("*.tiff"))
 

@@ -156,7 +156,7 @@ def test_a_network_of_open_size_is_not_exported(generator):
 
 
 def test_zero_has_a_code_of_its_own():
-    params = export.quant_params((-0.75, 2.5))
+    params = export.quant_params((-0.5, 2.0))
     codes, _ = quantize(np.zeros(1, np.float32), params)
     assert dequantize(codes, params)[0] == 0
 
@@ -200,9 +200,9 @@ def test_the_fine_tune_network_takes_the_denoisers_codes_as_they_are(folder):
     assert taken.input_params.zero_point == given.output_params.zero_point
 
 
-def test_the_comparison_scores_noisy_float_and_int8(folder, pairs):
+def test_the_comparison_scores_input_float_and_int8(folder, pairs):
     scores = compare(folder / "toy.keras", pairs, folder / "toy_int8_64.tflite")
-    assert list(scores) == ["noisy", "float", "int8"]
+    assert list(scores) == ["input", "float", "int8"]
     assert scores["int8"].error == pytest.approx(scores["float"].error, rel=0.1)
 
 

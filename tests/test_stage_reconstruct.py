@@ -20,10 +20,10 @@ def ones(given):
 
 
 @pytest.mark.parametrize("mask", [1.0, 0.6])
-def test_the_mask_keeps_a_circle_and_sets_what_lies_outside_to_zero(mask):
+def test_the_mask_keeps_a_circle_around_the_axis_and_sets_what_lies_outside_to_zero(mask):
     slices = reconstruct(sinograms(), ones, mask).slices
     v, u = np.ogrid[:20, :20]
-    inside = np.hypot(v - 9.5, u - 9.5) <= mask * 10
+    inside = np.hypot(v - 9, u - 10) <= mask * 10
     np.testing.assert_array_equal(slices, np.broadcast_to(inside.astype(np.float32), slices.shape))
 
 

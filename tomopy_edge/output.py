@@ -143,7 +143,7 @@ def _locked(part: Path) -> Iterator[IO[str]]:
 
 def _expect_ours(part: Path) -> None:
     try:
-        names = os.listdir(part)
+        names = [found.name for found in part.iterdir()]
     except FileNotFoundError:
         return
     except NotADirectoryError:

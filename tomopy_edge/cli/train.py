@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     require_training()
     names = ("minutes", "steps", "crop", "batch", "rate", "precision", "seed")
     try:
-        chosen = TrainOptions(**{name: getattr(args, name) for name in names})
+        chosen = TrainOptions(**{name: getattr(args, name) for name in names}, vary=args.fine_tune is None)
     except ValueError as error:
         raise DataError(f"train: {error}") from None
     pairs, build = args.pairs, build_generator

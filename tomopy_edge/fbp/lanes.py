@@ -17,7 +17,7 @@ import operator
 from typing import Any
 
 import numpy as np
-from llvmlite import ir  # type: ignore[import-untyped] # it ships no types
+from llvmlite import ir
 from numba import types  # noqa: TID253 - only the compiled kernels import this module, themselves imported when used
 from numba.core import typing  # noqa: TID253
 from numba.core.typing.templates import infer_global  # noqa: TID253

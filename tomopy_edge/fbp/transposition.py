@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from llvmlite import ir  # type: ignore[import-untyped] # it ships no types
+from llvmlite import ir
 from numba import types  # noqa: TID253 - only the compiled kernels import this module, themselves imported when used
 
 from tomopy_edge.fbp.compiler import instruction

@@ -61,7 +61,10 @@ def reconstruct(sinograms: Sinograms, reconstructor: Reconstructor, mask: float 
 def _masked(slices: np.ndarray[Any, np.dtype[np.float32]], mask: float) -> np.ndarray[Any, np.dtype[np.float32]]:
     _, y, x = slices.shape
     v, u = np.ogrid[:y, :x]
-    inside = np.hypot(v - (y - 1) / 2, u - (x - 1) / 2) <= mask * min(y, x) / 2
+    # Around the rotation axis, where gridrec and our FBP put it.
+    column = (x + 1) // 2
+    row = y - 1 - (y + 1) // 2
+    inside = np.hypot(v - row, u - column) <= mask * min(y, x) / 2
     return np.where(inside, slices, np.float32(0))
 
 

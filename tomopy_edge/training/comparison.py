@@ -17,7 +17,7 @@ from tomopy_edge.training.scores import Scores, mean, score
 
 
 def compare(trained: Path, pairs: Path, int8: Path) -> dict[str, Scores]:
-    """Return the mean scores of "noisy", "float" and "int8" slices on the held-out pairs.
+    """Return the mean scores of the "input" and of the "float" and "int8" answers on the held-out pairs.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def compare(trained: Path, pairs: Path, int8: Path) -> dict[str, Scores]:
     import keras
 
     network = keras.models.load_model(trained, compile=False)
-    scores: dict[str, list[Scores]] = {"noisy": [], "float": [], "int8": []}
+    scores: dict[str, list[Scores]] = {"input": [], "float": [], "int8": []}
     with open_pairs(pairs, network.input_shape[-1]) as file, tempfile.TemporaryDirectory() as folder:
         whole = Path(folder) / "whole.tflite"
         whole.write_bytes(with_tile(int8.read_bytes(), file["test_gt"].shape[1]))
@@ -39,7 +39,7 @@ def compare(trained: Path, pairs: Path, int8: Path) -> dict[str, Scores]:
         for noisy, truth in zip(file["test_ns"], file["test_gt"], strict=True):
             stack = noisy[None].astype(np.float32)
             codes, _ = quantize(stack, given)
-            scores["noisy"].append(score(stack[0, ..., stack.shape[-1] // 2], truth))
+            scores["input"].append(score(stack[0, ..., stack.shape[-1] // 2], truth))
             scores["float"].append(score(network.predict_on_batch(stack)[0, ..., 0], truth))
             scores["int8"].append(score(dequantize(backend.infer(codes)[0], answered), truth))
         backend.close()

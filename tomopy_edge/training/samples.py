@@ -40,6 +40,7 @@ class Crops:
     crop : rows and columns of a crop
     batch : crops in a batch
     seed : of all drawing
+    vary : whether values are multiplied and lifted at random; not where the codes of a quantizer are to be learned
     """
 
     noisy: Any
@@ -47,6 +48,7 @@ class Crops:
     crop: int
     batch: int
     seed: int
+    vary: bool = True
 
     def draw(self, step: int) -> tuple[Float32, Float32]:
         """Return the batch of a step: (batch, y, x, channel) noisy and (batch, y, x, 1) truth."""
@@ -68,9 +70,10 @@ class Crops:
         pair = np.rot90(pair, int(rng.integers(4)))
         if rng.random() < 0.5:  # noqa: PLR2004 - one in two is mirrored
             pair = pair[:, ::-1]
-        pair = pair * np.float32(rng.uniform(*ZOOM))
-        if rng.random() < LIFTED:
-            pair = pair + np.float32(rng.uniform(*LIFT))
+        if self.vary:
+            pair = pair * np.float32(rng.uniform(*ZOOM))
+            if rng.random() < LIFTED:
+                pair = pair + np.float32(rng.uniform(*LIFT))
         # Which neighbour is above and which below is no matter either.
         order = slice(None, None, -1) if rng.random() < 0.5 else slice(None)  # noqa: PLR2004 - one in two
         return np.ascontiguousarray(pair[..., :-1][..., order]), np.ascontiguousarray(pair[..., -1:])

@@ -56,6 +56,8 @@ class TrainOptions:
     """Held-out pairs to look at."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """What is computed in; bfloat16 takes half the time on processors with AVX512-BF16, AMX or a GPU."""
+    vary: bool = True
+    """Multiply and lift crops at random, for a scan's unit is an estimate; not for a network that mends int8 codes."""
     seed: int = 1
     """Of the weights and the crops."""
 
@@ -126,7 +128,7 @@ def train(build: Callable[[], Any], pairs: Path, model: Path, chosen: TrainOptio
     with open_pairs(pairs, run.network.input_shape[-1], MULTIPLE, chosen.crop) as file:
         check_values(pairs, file)
         run.folder.mkdir(parents=True, exist_ok=True)
-        crops = Crops(file["train_ns"], file["train_gt"], chosen.crop, chosen.batch, chosen.seed)
+        crops = Crops(file["train_ns"], file["train_gt"], chosen.crop, chosen.batch, chosen.seed, chosen.vary)
         held_out = (file["test_ns"][: chosen.check_pairs], file["test_gt"][: chosen.check_pairs])
         try:
             run.go(crops, held_out)
