@@ -11,7 +11,7 @@ import pytest
 
 from tomopy_edge import output
 from tomopy_edge.errors import OutputError
-from tomopy_edge.output import LOCK, default_output, output_folder
+from tomopy_edge.output import LOCK, default_output, expect_room, output_folder
 
 
 def finished(folder):
@@ -112,7 +112,7 @@ def test_a_file_in_the_way_is_refused(tmp_path):
 def test_what_a_killed_run_left_is_removed(tmp_path):
     script = f"""
 import os
-from tomopy_edge.output import output_folder
+from tomopy_edge.output import expect_room, output_folder
 with output_folder({str(tmp_path / "out")!r}) as folder:
     (folder / "half").write_text("")
     os.kill(os.getpid(), 9)
@@ -159,8 +159,8 @@ def test_a_file_or_link_where_the_part_folder_goes_is_left_alone(tmp_path, kind)
 
 def test_a_full_disk_is_told_before_anything_is_computed(tmp_path):
     def run():
-        with output_folder(tmp_path / "deep" / "out", needed=10**18):
-            pass
+        with output_folder(tmp_path / "deep" / "out") as folder:
+            expect_room(folder, 10**18)
 
     with pytest.raises(OutputError, match=r"the slices need 1000000000\.0 GB, and the disk has"):
         run()

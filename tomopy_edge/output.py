@@ -32,7 +32,7 @@ def default_output(scan: Path) -> Path:
 
 
 @contextmanager
-def output_folder(path: Path, *, overwrite: bool = False, needed: int = 0) -> Iterator[Path]:
+def output_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     """Yield a folder to write into, which becomes `path` when all went well.
 
     Everything is written into `<path>.part` beside it. At the end that is flushed to disk and renamed; where anything
@@ -44,12 +44,11 @@ def output_folder(path: Path, *, overwrite: bool = False, needed: int = 0) -> It
     path : the output; its parents are made
     overwrite : whether an older output may be replaced. Only a folder with a `report.json` in it is ever replaced, and
         never one that holds the working or the home directory.
-    needed : bytes that will be written, as far as known
 
     Raises
     ------
-    OutputError : where there is an output already, another run is writing there, the disk has less than `needed` bytes
-        free, or it cannot be written to
+    OutputError : where there is an output already, another run is writing there, or it cannot be
+        written to
     """
     path = Path(path).resolve()
     _expect_free(path, overwrite=overwrite)
@@ -58,7 +57,6 @@ def output_folder(path: Path, *, overwrite: bool = False, needed: int = 0) -> It
     try:
         with told(path.parent):
             path.parent.mkdir(parents=True, exist_ok=True)
-        expect_room(path, needed)
         with _locked(part) as lock:
             old = path.with_name(f"{path.name}.replaced-{os.getpid()}-{time.time_ns()}")
             try:
