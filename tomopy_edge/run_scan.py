@@ -166,7 +166,7 @@ def _folder(job: Job) -> Path:
 def _described(source: ScanFile, settled: Recipe, span: Span) -> dict[str, Any]:
     thinned = settled.blocks[0].options.angles
     return {
-        "source": source.source,
+        "source": source.source if isinstance(source, ArrayScan) else str(Path(source.source).absolute()),
         "angles": source.angles if thinned is None else len(range(*thinned)),
         "rows": [span.first, span.last],
         "columns": source.columns,
