@@ -156,7 +156,7 @@ def test_a_network_of_open_size_is_not_exported(generator):
 
 
 def test_zero_has_a_code_of_its_own():
-    params = export.quant_params((-0.5, 2.0))
+    params = export.quant_params((-1.0, 2.0))
     codes, _ = quantize(np.zeros(1, np.float32), params)
     assert dequantize(codes, params)[0] == 0
 

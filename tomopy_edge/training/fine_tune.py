@@ -38,7 +38,7 @@ def build_fine_tune(y: int | None = None, x: int | None = None) -> Any:
 
     References
     ----------
-    V. Abeykoon et al., Scientific image restoration anywhere, XLOOP 2019, section II-D and Fig. 6; the number of
+    V. Abeykoon et al., Scientific image restoration anywhere, 2019, section II-D and Fig. 6; the number of
     operations given there, 621 million for 1024 x 1024 pixels, is that of these two convolutions.
     """
     import keras
