@@ -72,7 +72,7 @@ def measured(path: Path) -> Iterator[Case]:
             flats = np.full((1, rows, columns), group.attrs["I0"], np.float32)
             scan = Scan(projections, flats, np.zeros_like(flats), np.deg2rad(group["theta"][:]))
             # Our rows run downward.
-            yield Case(str(group.attrs["kind"]), scan, columns / 2, group["truth"][::-1].astype(np.float32))
+            yield Case(str(group.attrs["kind"]), scan, columns / 2, group["truth"][:][::-1].astype(np.float32))
 
 
 def scores_of(case: Case, model: str) -> dict[str, Scores]:
