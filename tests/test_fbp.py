@@ -221,6 +221,17 @@ def test_a_slice_does_not_depend_on_the_rows_beside_it_to_the_bit(head, chunk):
     np.testing.assert_array_equal(np.concatenate(pieces), plan(sinograms, center))
 
 
+@pytest.mark.parametrize("columns", [16, 17, 26, 31, 32, 33, 47, 70])
+@pytest.mark.parametrize("size", [16, 17, 26, 31, 32, 33, 47, 70])
+def test_many_rows_of_small_slices_come_out_as_each_alone(columns, size):
+    theta = half_turn(9)
+    sinograms = np.random.default_rng(size).normal(size=(20, 9, columns)).astype(np.float32)
+    plan = FilteredBackProjection(theta, columns, size=size, ncore=2)
+    together = plan(sinograms, columns / 2)
+    alone = np.concatenate([plan(sinograms[row : row + 1], columns / 2) for row in range(20)])
+    np.testing.assert_array_equal(together, alone)
+
+
 def test_a_spoilt_row_leaves_the_others_alone(head):
     sinograms, theta, center = head
     spoilt = sinograms.copy()

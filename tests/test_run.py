@@ -170,3 +170,20 @@ def test_the_tooth_runs_through_the_shipped_recipe(scans, tmp_path):
     assert set(done.report.timings["denoise"]) == {
         "total", "opening", "quantization", "tiling", "inference", "stitching"
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("scan", "read", "center", "shape"),
+    [
+        ("tomobank_00076/tomobank_00076.h5", {"rows": [2, 3], "angles": [0, 2000, 8]}, 1276.5, (1, 2560, 2560)),
+        ("k11_nxtomo/k11-18014.nxs", {}, 12.5, (22, 26, 26)),
+    ],
+)
+def test_other_real_scans_run_through(scans, tmp_path, scan, read, center, shape):
+    stages = [{"read": read}, "normalize", "remove_outliers", "minus_log", {"find_center": {"center": center}}]
+    stages += ["reconstruct", "denoise", "fine_tune", "write"]
+    done = tomopy_edge.run(stages, scans / scan, tmp_path / "out")
+    slices = stack(done.output)
+    assert slices.shape == shape
+    assert np.isfinite(slices).all()
+    assert done.report.notes["denoise"]

@@ -119,7 +119,9 @@ class Buffers:
 def batches(rows: NDArray[np.int64], geometry: Geometry, ncore: int) -> Iterator[tuple[int, NDArray[np.int64]]]:
     """Yield how wide each batch is and the rows in it."""
     widest = WIDE
-    if geometry.lanes(ncore) * bytes_of(WIDE) > SHARE_OF_MEMORY * free_memory():
+    # Rows of pixels are written in blocks as long as a batch is wide, on either side of the axis.
+    too_small = geometry.size < 2 * WIDE
+    if too_small or geometry.lanes(ncore) * bytes_of(WIDE) > SHARE_OF_MEMORY * free_memory():
         widest = NARROW
     first = 0
     while first < len(rows):
