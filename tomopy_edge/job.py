@@ -98,7 +98,6 @@ class Job:
     catalogue : what plugins offer (see `tomopy_edge.catalogue`), for stages that look up what they run by name
     scan : the open scan (see `tomopy_edge.readers`), or None where arrays were given
     output : folder to write into, or None where nothing is written
-    overwrite : whether files of an earlier run may be replaced
     """
 
     ncore: int = field(default_factory=available_cores)
@@ -106,4 +105,3 @@ class Job:
     catalogue: Any = None
     scan: Any = None
     output: Path | None = None
-    overwrite: bool = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -16,7 +16,7 @@ LINE_EVERY = 10.0
 """Seconds between two lines in a log."""
 
 
-def track(things: Iterable[T], *, total: int, what: str, sizes: Iterable[int] | None = None) -> Iterator[T]:
+def track(things: Iterable[T], *, total: int, what: str, size: Callable[[T], int] = lambda _: 1) -> Iterator[T]:
     """Yield `things` and show how many of `total` are done.
 
     Parameters
@@ -24,13 +24,13 @@ def track(things: Iterable[T], *, total: int, what: str, sizes: Iterable[int] | 
     things : what is worked through; each counts as done when the next is asked for
     total : how many units of work there are
     what : the unit, in words, such as "slices"
-    sizes : units of work in each thing; None means one each
+    size : units of work in a thing
     """
     show = _bar if sys.stderr.isatty() else _lines
-    return show(things, iter(sizes) if sizes is not None else None, total, what)
+    return show(things, size, total, what)
 
 
-def _bar(things: Iterable[T], sizes: Iterator[int] | None, total: int, what: str) -> Iterator[T]:
+def _bar(things: Iterable[T], size: Callable[[T], int], total: int, what: str) -> Iterator[T]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -47,16 +47,16 @@ def _bar(things: Iterable[T], sizes: Iterator[int] | None, total: int, what: str
         done = 0
         for thing in things:
             yield thing
-            done += next(sizes) if sizes is not None else 1
+            done += size(thing)
             bar.update(task, completed=done, rate=_rate(done, start))
 
 
-def _lines(things: Iterable[T], sizes: Iterator[int] | None, total: int, what: str) -> Iterator[T]:
+def _lines(things: Iterable[T], size: Callable[[T], int], total: int, what: str) -> Iterator[T]:
     start = told = time.monotonic()
     done = 0
     for thing in things:
         yield thing
-        done += next(sizes) if sizes is not None else 1
+        done += size(thing)
         now = time.monotonic()
         if now - told >= LINE_EVERY or done >= total:
             log.info("%d of %d %s, %s", done, total, what, _rate(done, start))

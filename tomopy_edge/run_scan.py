@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from tomopy_edge.catalogue import Catalogue
-from tomopy_edge.data import Volume
 from tomopy_edge.errors import OutputError, RecipeError
 from tomopy_edge.job import Job, at_least_one, available_cores
 from tomopy_edge.output import default_output, expect_room, output_folder
@@ -86,8 +85,8 @@ def run(
         wanted = wanted_rows(source, recipe.blocks[0].options)
         span = Span(wanted.first, wanted.last, source.rows)
         with output_folder(target, overwrite=overwrite) as folder:
-            job = Job(ncore=threads, catalogue=catalogue, scan=source, output=folder, overwrite=overwrite)
-            report = _run(recipe, source, span, chunk, job)
+            job = Job(ncore=threads, catalogue=catalogue, scan=source, output=folder)
+            report = _run(recipe, source, span, chunk, job, folder)
     return Run(target, report)
 
 
@@ -124,7 +123,7 @@ def expect_whole(recipe: Recipe) -> None:
         raise RecipeError("recipe", faults)
 
 
-def _run(recipe: Recipe, source: ScanFile, span: Span, chunk: int, job: Job) -> Report:
+def _run(recipe: Recipe, source: ScanFile, span: Span, chunk: int, job: Job, folder: Path) -> Report:
     started = datetime.now().astimezone()
     start = time.perf_counter()
     sample = RowRange(*span.middle)
@@ -134,13 +133,14 @@ def _run(recipe: Recipe, source: ScanFile, span: Span, chunk: int, job: Job) -> 
     shown = Shown.among(span.first, span.last)
     shape: tuple[int, ...] = ()
     read = partial(even_chunks, chunk=chunk)
-    for volume in _tracked(stream(settled, read, span, job, shown.observe), span.last - span.first):
+    made = stream(settled, read, span, job, shown.observe)
+    for volume in track(made, total=span.last - span.first, what="slices", size=lambda volume: len(volume.slices)):
         shape = volume.slices.shape[1:]
         if volume.first_row == span.first:
             formats = len(settled.blocks[-1].options.formats)
             left = span.last - span.first - len(volume.slices)
             # The size of the slices is known now; a disk that will be full is better told of early.
-            expect_room(_folder(job), left * formats * volume.slices[0].nbytes)
+            expect_room(folder, left * formats * volume.slices[0].nbytes)
     seconds = time.perf_counter() - start
 
     def report() -> Report:
@@ -155,12 +155,7 @@ def _run(recipe: Recipe, source: ScanFile, span: Span, chunk: int, job: Job) -> 
             tally=job.tally,
         )
 
-    return write_record(_folder(job), settled, source, shown, job.tally, report)
-
-
-def _folder(job: Job) -> Path:
-    assert job.output is not None, "a run has an output"  # noqa: S101 - `run` made it
-    return job.output
+    return write_record(folder, settled, source, shown, job.tally, report)
 
 
 def _described(source: ScanFile, settled: Recipe, span: Span) -> dict[str, Any]:
@@ -172,15 +167,3 @@ def _described(source: ScanFile, settled: Recipe, span: Span) -> dict[str, Any]:
         "columns": source.columns,
         "pixel_size": source.pixel_size,
     }
-
-
-def _tracked(volumes: Iterator[Volume], total: int) -> Iterator[Volume]:
-    """Yield `volumes` and show how many slices are done."""
-    sizes: list[int] = []
-
-    def counted() -> Iterator[Volume]:
-        for volume in volumes:
-            sizes.append(len(volume.slices))
-            yield volume
-
-    yield from track(counted(), total=total, what="slices", sizes=iter(lambda: sizes.pop(0), None))

@@ -16,10 +16,13 @@ from tomopy_edge.data import Float32, Volume
 from tomopy_edge.errors import ModelError
 from tomopy_edge.hookspecs import DenoiserEntry
 from tomopy_edge.job import Job
-from tomopy_edge.networks.manifest import NetworkSet, open_model
+from tomopy_edge.networks.manifest import Model, NetworkSet, open_model
 from tomopy_edge.networks.slices import Account, SliceNetwork, open_network
 from tomopy_edge.networks.unit import attenuation_unit
 from tomopy_edge.options import options
+
+Part = Literal["denoise", "fine_tune"]
+"""Which of a model's networks, by its block in the manifest."""
 
 
 @options
@@ -54,11 +57,10 @@ class NetworkDenoiser:
     options : the settled options
     """
 
-    def __init__(self, stage: str, part: Literal["denoise", "fine_tune"], options: NetworkOptions, job: Job) -> None:
+    def __init__(self, stage: str, part: Part, options: NetworkOptions, job: Job) -> None:
         if options.unit is None:
             raise ValueError("unit: not settled; give it, or settle the options on sample slices first")
-        self._model = open_model(options.model)
-        self._networks = networks_of(self._model.manifest.name, getattr(self._model.manifest, part))
+        self._model, self._networks = networks_of(options, part)
         self._options = options
         self.unit = options.unit
         self._job = job
@@ -96,27 +98,35 @@ class NetworkDenoiser:
         return network
 
 
-def networks_of(model: str, networks: NetworkSet | None) -> NetworkSet:
-    """Return `networks`, or raise a `ModelError` where `model` has none."""
-    if networks is None:
-        raise ModelError(f"model {model!r} has no Fine-Tune network; leave the stage fine_tune out, or make one")
-    return networks
-
-
-def check_network(options: NetworkOptions, part: Literal["denoise", "fine_tune"]) -> None:
-    """Raise a `ModelError` unless the model is there, holds what `options` ask for, and its files are whole."""
+def networks_of(options: NetworkOptions, part: Part) -> tuple[Model, NetworkSet]:
+    """Return the model that `options` name and its networks for `part`, or raise a `ModelError` where it has none."""
     model = open_model(options.model)
-    networks = networks_of(model.manifest.name, getattr(model.manifest, part))
+    networks: NetworkSet | None = getattr(model.manifest, part)
+    if networks is None:
+        name = model.manifest.name
+        raise ModelError(f"model {name!r} has no Fine-Tune network; leave the stage fine_tune out, or make one")
+    return model, networks
+
+
+def check_network(options: NetworkOptions, part: Part) -> None:
+    """Raise a `ModelError` unless the model is there, holds what `options` ask for, and its files are whole."""
+    model, networks = networks_of(options, part)
     networks.choose(options.precision, options.tile, (1, 1))
     for network in networks.networks:
         if network.precision == options.precision and options.tile in {None, network.tile}:
             model.path(network.file, network.sha256)
 
 
+def suitable_tile(options: NetworkOptions, part: Part, sample: Volume) -> int:
+    """Return the tile that `options` ask for, or the one that suits the slices of `sample`."""
+    _, networks = networks_of(options, part)
+    y, x = sample.slices.shape[1:]
+    return networks.choose(options.precision, options.tile, (y, x)).tile
+
+
 def settle_tomogan(options: NetworkOptions, sample: Volume, _job: Job) -> NetworkOptions:
     """Return `options` with the unit measured on `sample`, and with the tile that suits its slices."""
-    networks = open_model(options.model).manifest.denoise
-    tile = networks.choose(options.precision, options.tile, sample.slices.shape[1:]).tile
+    tile = suitable_tile(options, "denoise", sample)
     unit = attenuation_unit(sample.slices) if options.unit is None else options.unit
     return replace(options, unit=unit, tile=tile)
 

@@ -110,12 +110,14 @@ class SliceNetwork:
         params = self._backend.input_params
         if params is None:
             return noisy
-        codes, saturated = quantize(noisy, params)
-        # Neighbouring slices of the next chunk are counted there.
+        codes = np.empty(noisy.shape, np.int8)
+        saturated = np.zeros(len(noisy), np.int64)
+        for z, image in enumerate(noisy):
+            codes[z], saturated[z] = quantize(image, params)
+        # The outermost slices are neighbours here, and are counted in the chunk that they belong to.
         edge = self._channels // 2
-        if saturated and edge:
-            _, saturated = quantize(noisy[edge : len(noisy) - edge], params)
-        self._account.tally.count(self._account.stage, "pixels saturated at the int8 input", saturated)
+        inner = saturated[edge : len(noisy) - edge].sum()
+        self._account.tally.count(self._account.stage, "pixels saturated at the int8 input", inner)
         return codes
 
     def _infer(self, tiles: NDArray[Any]) -> NDArray[Any]:

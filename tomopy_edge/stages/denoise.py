@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import field, replace
 from typing import Any
 
@@ -62,9 +62,13 @@ def settle_denoise(chosen: DenoiseOptions, sample: Volume, job: Job) -> DenoiseO
     return replace(chosen, options=_entry(chosen, job).settle(chosen.options, sample, job))
 
 
+def _open(chosen: DenoiseOptions, job: Job) -> AbstractContextManager[Step]:
+    return opened(_entry(chosen, job).create(chosen.options, job))
+
+
 @contextmanager
-def _open(chosen: DenoiseOptions, job: Job) -> Iterator[Step]:
-    denoiser = _entry(chosen, job).create(chosen.options, job)
+def opened(denoiser: Denoiser) -> Iterator[Step]:
+    """Yield the step that denoises with `denoiser`, and close that afterwards where it can be closed."""
     try:
         yield Step(lambda volume: denoise(volume, denoiser), neighbours=denoiser.neighbours)
     finally:

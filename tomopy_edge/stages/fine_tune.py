@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
 
 from tomopy_edge.data import Volume
-from tomopy_edge.denoisers.tomogan import NetworkDenoiser, NetworkOptions, check_network, networks_of
+from tomopy_edge.denoisers.tomogan import NetworkDenoiser, NetworkOptions, check_network, suitable_tile
 from tomopy_edge.errors import DataError
 from tomopy_edge.hookspecs import StageEntry, Step
 from tomopy_edge.job import Job
-from tomopy_edge.networks.manifest import open_model
 from tomopy_edge.options import options
-from tomopy_edge.stages.denoise import denoise
+from tomopy_edge.stages.denoise import opened
 
 
 @options
@@ -42,9 +40,7 @@ def fine_tune(volume: Volume, chosen: FineTuneOptions, job: Job) -> Volume:
 
 def settle_fine_tune(chosen: FineTuneOptions, sample: Volume, _job: Job) -> FineTuneOptions:
     """Return `chosen` with the unit that the denoiser before it used, and with the tile that suits the slices."""
-    model = open_model(chosen.model)
-    networks = networks_of(model.manifest.name, model.manifest.fine_tune)
-    tile = networks.choose(chosen.precision, chosen.tile, sample.slices.shape[1:]).tile
+    tile = suitable_tile(chosen, "fine_tune", sample)
     if chosen.unit is not None:
         return replace(chosen, tile=tile)
     if sample.unit is None:
@@ -55,13 +51,8 @@ def settle_fine_tune(chosen: FineTuneOptions, sample: Volume, _job: Job) -> Fine
     return replace(chosen, unit=sample.unit, tile=tile)
 
 
-@contextmanager
-def _open(chosen: FineTuneOptions, job: Job) -> Iterator[Step]:
-    network = NetworkDenoiser("fine_tune", "fine_tune", chosen, job)
-    try:
-        yield Step(lambda volume: denoise(volume, network), neighbours=network.neighbours)
-    finally:
-        network.close()
+def _open(chosen: FineTuneOptions, job: Job) -> AbstractContextManager[Step]:
+    return opened(NetworkDenoiser("fine_tune", "fine_tune", chosen, job))
 
 
 ENTRY = StageEntry(
