@@ -17,7 +17,7 @@ from tomopy_edge.networks.quantize import HIGHEST, LOWEST, QuantParams
 
 def fixed(build: Any, network: Any, tile: int) -> Any:
     """Return a copy of `network` for tiles of one size, made by the function `build` that made it."""
-    copy = build(tile, tile)
+    copy = build(tile, tile, network.input_shape[-1], 1)
     copy.set_weights(network.get_weights())
     return copy
 

@@ -22,7 +22,7 @@ MULTIPLE = 1
 WIDTH = 16
 
 
-def build_fine_tune(y: int | None = None, x: int | None = None) -> Any:
+def build_fine_tune(y: int | None = None, x: int | None = None, channels: int = 1, batch: int | None = None) -> Any:
     """Return an untrained Fine-Tune network, a Keras model from denoised slices to better ones, in network units.
 
     Two 3x3 convolutions, 1 -> 16 (ReLU) -> 1, whose answer is added to their input. The addition is ours: a network
@@ -31,6 +31,8 @@ def build_fine_tune(y: int | None = None, x: int | None = None) -> Any:
     Parameters
     ----------
     y, x : rows and columns for a network of fixed size; None leaves them open
+    channels : always 1; there as the other architectures have it
+    batch : slices at once, for a network whose shape must be known in full; None leaves them open
 
     Returns
     -------
@@ -44,7 +46,7 @@ def build_fine_tune(y: int | None = None, x: int | None = None) -> Any:
     import keras
     from keras import layers
 
-    denoised = layers.Input((y, x, 1), name="denoised")
+    denoised = layers.Input((y, x, channels), batch_size=batch, name="denoised")
     tensor = layers.Conv2D(WIDTH, 3, padding="same", activation="relu", name="look")(denoised)
     correction = layers.Conv2D(1, 3, padding="same", kernel_initializer="zeros", dtype="float32", name="correct")(
         tensor

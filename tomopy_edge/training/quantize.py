@@ -6,14 +6,13 @@ import hashlib
 import json
 import logging
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tomopy_edge.errors import ModelError
 from tomopy_edge.networks.manifest import MANIFEST
 from tomopy_edge.options import options
-from tomopy_edge.training import fine_tune, generator
+from tomopy_edge.training.architectures import Architecture, architecture_of
 from tomopy_edge.training.calibration import ANSWERS, calibrate
 from tomopy_edge.training.export import export_float, export_int8, fixed, with_tile
 
@@ -21,54 +20,6 @@ log = logging.getLogger(__name__)
 
 CALIBRATION_TILE = 256
 """Edge of the tiles that ranges are measured on, pixels."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """One of the two networks that a model folder holds.
-
-    Attributes
-    ----------
-    block : its block in the manifest
-    file : what its files' names begin with, or None for the model's name
-    build : makes it, untrained, of a given or an open size
-    channels, reach, multiple : see `networks.manifest.NetworkSet`
-    blend : (halo, overlap) of tiles too small to keep the reach out, pixels
-    """
-
-    block: str
-    file: str | None
-    build: Any
-    channels: int
-    reach: int
-    multiple: int
-    blend: tuple[int, int]
-
-    def layout(self, tile: int) -> tuple[int, int]:
-        """Return (halo, stride) for tiles of a size: exact where the tile has room for that, else blended.
-
-        Raises
-        ------
-        ValueError : where the size does not suit the network's poolings
-        """
-        if tile % self.multiple:
-            raise ValueError(f"tile: must be a multiple of {self.multiple}, got {tile}")
-        halo = -(-self.reach // self.multiple) * self.multiple
-        if tile - 2 * halo >= tile // 4:
-            return halo, tile - 2 * halo
-        halo, overlap = self.blend
-        return halo, tile - 2 * halo - overlap
-
-
-PARTS = {
-    "tomogan_generator": Part(
-        "denoise", None, generator.build_generator, generator.CHANNELS, generator.REACH, generator.MULTIPLE, (8, 8)
-    ),
-    "fine_tune": Part(
-        "fine_tune", "fine_tune", fine_tune.build_fine_tune, 1, fine_tune.REACH, fine_tune.MULTIPLE, (2, 0)
-    ),
-}
-"""By the name that the Keras network carries."""
 
 
 @options
@@ -121,9 +72,8 @@ def quantize_model(
         network = keras.models.load_model(trained, compile=False)
     except (OSError, ValueError) as error:
         raise ModelError(f"{trained}: Keras cannot load it: {error}") from None
-    part = PARTS.get(network.name)
-    if part is None:
-        raise ModelError(f"{trained}: holds a network {network.name!r}, expected one of {', '.join(PARTS)}")
+    part = architecture_of(network, trained)
+    channels = network.input_shape[-1]
     manifest = _manifest(folder, part, chosen)
     folder.mkdir(parents=True, exist_ok=True)
 
@@ -134,7 +84,7 @@ def quantize_model(
         *(*calibration.span, 100 * calibration.clipped, calibration.left_out, chosen.samples),
     )
     sized = fixed(part.build, network, calibration.tiles.shape[1])
-    stem = part.file or chosen.name
+    stem = "fine_tune" if part.block == "fine_tune" else chosen.name
     entries = []
     for precision, export, tiles in (
         ("float", export_float(sized) if chosen.float_tiles else b"", chosen.float_tiles),
@@ -149,7 +99,7 @@ def quantize_model(
     kept = folder / f"{stem}.keras"
     if trained.resolve() != kept.resolve():
         shutil.copyfile(trained, kept)
-    manifest[part.block] = {"channels": part.channels, "reach": part.reach, "multiple": part.multiple}
+    manifest[part.block] = {"channels": channels, "reach": part.reach, "multiple": part.multiple}
     manifest[part.block]["networks"] = entries
     manifest["files"][kept.name] = sha256(kept)
     manifest["commands"] += [command for command in commands if command not in manifest["commands"]]
@@ -157,7 +107,7 @@ def quantize_model(
     return entries
 
 
-def _manifest(folder: Path, part: Part, chosen: QuantizeOptions) -> dict[str, Any]:
+def _manifest(folder: Path, part: Architecture, chosen: QuantizeOptions) -> dict[str, Any]:
     """Return the manifest that `part` is put into: a new one for a denoiser, the folder's own for a Fine-Tune net."""
     if part.block == "denoise":
         named = {"name": chosen.name, "summary": chosen.summary, "licence": chosen.licence}
