@@ -21,6 +21,7 @@ LAYERS = [
     {"pipeline", "report"},
     {"record", "training"},
     {"recon", "run_scan"},
+    {"adapt", "evaluation"},
     {"cli", "__init__"},
     {"__main__"},
 ]

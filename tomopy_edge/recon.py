@@ -64,7 +64,8 @@ def recon_and_denoise(  # noqa: PLR0913 - TomoPy's names, all but the first two 
         ("shepp" for "fbp")
     denoiser : "tomogan", "none", "total_variation", "non_local_means", or a plugin's
     model : name of a shipped model or path of a model folder, for "tomogan"; None takes the model "tomogan"
-    precision : "int8" or "float", for "tomogan"; None takes int8
+    precision : "int8", "int8-ptq" (quantized after training only), "chained" (with Fine-Tune in it) or "float", for
+        "tomogan"; None takes int8
     fine_tune : whether the model's Fine-Tune network follows; None says yes where an int8 model has one
     stripes : how rings are removed: a method of the stage `remove_stripes`
     mask : radius of the circle kept, as a share of the inscribed one; None keeps all
@@ -149,10 +150,13 @@ def _network_stages(
             raise DataError(f"fine_tune: belongs to the denoiser 'tomogan'; {denoiser!r} has no Fine-Tune network")
         return [{"denoise": {"denoiser": denoiser}}]
     options = {"model": model or "tomogan", "precision": precision or "int8"}
+    quantized = options["precision"] in {"int8", "int8-ptq"}
     if fine_tune is None:
-        fine_tune = options["precision"] == "int8" and open_model(options["model"]).manifest.fine_tune is not None
+        fine_tune = quantized and open_model(options["model"]).manifest.fine_tune is not None
+    if fine_tune and options["precision"] == "chained":
+        raise DataError("fine_tune: a chained network has the Fine-Tune network in it; leave fine_tune out")
     stages: list[dict[str, Any]] = [{"denoise": {"denoiser": denoiser, "options": options}}]
-    return [*stages, {"fine_tune": options}] if fine_tune else stages
+    return [*stages, {"fine_tune": options | {"precision": "int8" if quantized else "float"}}] if fine_tune else stages
 
 
 def _plain_center(center: Any, rows: int) -> float | list[float] | None:

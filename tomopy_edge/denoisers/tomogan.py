@@ -32,8 +32,9 @@ class NetworkOptions:
     model: str = "tomogan"
     """Name of a shipped model, or path of a model folder."""
 
-    precision: Literal["int8", "float"] = "int8"
-    """What the network computes in; int8 is the fast one."""
+    precision: Literal["int8", "int8-ptq", "chained", "float"] = "int8"
+    """Which of the model's networks: int8 is the fast one, trained for its codes where the model's maker did that;
+    int8-ptq was quantized after training only, and chained has the Fine-Tune network in it; float is not quantized."""
 
     tile: int | None = None
     """Edge of the tiles, pixels, of those that the model was exported for; none takes the one that computes least among

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
+from typing import Literal
 
 from tomopy_edge.data import Volume
 from tomopy_edge.denoisers.tomogan import NetworkDenoiser, NetworkOptions, check_network, suitable_tile
@@ -18,6 +19,9 @@ from tomopy_edge.stages.denoise import opened
 @options
 class FineTuneOptions(NetworkOptions):
     """Options of the stage `fine_tune`."""
+
+    precision: Literal["int8", "float"] = "int8"
+    """What the network computes in."""
 
 
 def fine_tune(volume: Volume, chosen: FineTuneOptions, job: Job) -> Volume:
