@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tomopy_edge.simulation import kernels
 from tomopy_edge.simulation.phantoms import KINDS, draw_phantom
 from tomopy_edge.simulation.pieces import Phantom, Shape, pieces, section
-from tomopy_edge.simulation.scans import DARK_LEVEL, Exposure, expose
+from tomopy_edge.simulation.scans import DARK_LEVEL, Exposure, angles_of, expose
 
 SIZE = 128
 WAVY = {"wave_x": 0.21, "wave_y": -0.1, "phase": 0.7}
@@ -44,6 +44,41 @@ def test_line_integrals_are_those_of_the_truth(shape, theta):
     phantom = one(shape)
     exact = phantom.line_integrals(np.array([theta]), 1, SIZE, SIZE / 2)[0, 0]
     np.testing.assert_allclose(exact, numeric_projection(phantom, theta), atol=max(0.012, 0.025 * exact.max()))
+
+
+@pytest.mark.parametrize("shape", [Shape.ELLIPSOID, Shape.BOX, Shape.LENS])
+def test_no_ray_misses_a_crack_however_thin(shape):
+    """A crack of a third of a pixel, seen edge on in steps of a twentieth of a pixel."""
+    for x in np.arange(0, 1, 0.05):
+        projected = one(shape, x=x, y=0, a=30.0, b=0.15, angle=np.pi / 2).line_integrals(np.zeros(1), 1, SIZE, 64)
+        area = {Shape.ELLIPSOID: np.pi, Shape.BOX: 4, Shape.LENS: np.pi / 2}[shape] * 30 * 0.15
+        assert projected.sum() == pytest.approx(0.02 * area, rel=1e-4)
+
+
+@pytest.mark.parametrize("shape", [Shape.LENS, Shape.WAVE])
+def test_the_mean_over_a_pixel_without_an_edge_is_exact(shape):
+    coarse, fine = (one(shape, a=8.0, b=6.0).slice_at(0, SIZE, fineness=n) for n in (1, 16))
+    whole = one(Shape.ELLIPSOID, attenuation=1.0, a=7.0, b=5.0).slice_at(0, SIZE) == 1
+    assert whole.sum() > 60
+    by_hand = brute_mean(one(shape, a=8.0, b=6.0), whole)
+    np.testing.assert_allclose(coarse[whole], by_hand, atol=1e-6)
+    assert np.array_equal(coarse[whole], fine[whole])
+
+
+def brute_mean(phantom, chosen, points=20):
+    rows, columns = np.nonzero(chosen)
+    offsets = (np.arange(points) + 0.5) / points - 0.5
+    matter = section(phantom.matter, 0.0)
+    total = np.zeros(len(rows))
+    for dx in offsets:
+        for dy in offsets:
+            total += kernels.density_at(matter, columns - SIZE / 2 + dx, SIZE / 2 - 1 - rows + dy)
+    return total / points**2
+
+
+def test_a_rod_off_the_slice_is_narrower_and_as_long():
+    cut = section(pieces(1, Shape.ROD, attenuation=1, a=10, b=5, c=5, z=3), 0.0)
+    assert (cut["shape"][0], cut["a"][0], cut["b"][0], cut["attenuation"][0]) == (Shape.BOX, 10, 4, 1)
 
 
 @pytest.mark.parametrize("shape", list(Shape))
@@ -182,12 +217,50 @@ def test_blur_and_fringes_are_part_of_the_truth():
     np.testing.assert_allclose(truth.sum(axis=0), simulated.line_integrals[0, 0], atol=0.03)
 
 
+def test_a_wedge_is_missing_somewhere_and_the_other_angles_lie_even():
+    rng = np.random.default_rng(2)
+    theta = np.sort(angles_of(Exposure(angles=100, wedge_deg=30), rng))
+    gaps = np.rad2deg(np.diff(theta, append=theta[0] + np.pi))
+    assert np.sort(gaps)[-1] == pytest.approx(31.5)
+    np.testing.assert_allclose(np.sort(gaps)[:-1], 1.5)
+    assert not np.array_equal(theta, np.sort(angles_of(Exposure(angles=100, wedge_deg=30), rng)))
+
+
+def test_angles_without_faults_are_even_and_irregular_ones_are_near_them():
+    even = angles_of(Exposure(angles=90), np.random.default_rng(1))
+    np.testing.assert_allclose(even, np.arange(90) * np.pi / 90)
+    jittered = angles_of(Exposure(angles=90, irregular=0.3), np.random.default_rng(1))
+    assert (jittered - even).std() == pytest.approx(0.3 * np.pi / 90, rel=0.3)
+
+
+def test_zingers_brighten_their_share_of_the_projections_and_no_flats():
+    disc = Phantom("test", pieces(1, Shape.ELLIPSOID, attenuation=1, a=20, b=20))
+    clean, struck = (
+        expose(disc, Exposure(angles=50, zingers=share), 2, 128, np.random.default_rng(1)).scan for share in (0, 1e-3)
+    )
+    brighter = struck.projections.astype(int) - clean.projections
+    assert brighter.min() >= 0
+    assert 0.5e-3 < (brighter > 0).mean() < 3e-3
+    assert np.array_equal(struck.flats[0] > 4000, clean.flats[0] > 4000)
+
+
+def test_summed_frames_hold_more_than_a_detector_counts():
+    disc = Phantom("test", pieces(1, Shape.ELLIPSOID, attenuation=1, a=20, b=20))
+    scan = expose(disc, Exposure(angles=5, counts=1e6), 1, 64, np.random.default_rng(1)).scan
+    assert scan.projections.dtype == np.float32
+    assert scan.flats.mean() == pytest.approx(1e6, rel=0.05)
+    assert np.array_equal(scan.projections, np.rint(scan.projections))
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
         ({"angles": 0}, "angles: must be at least 1"),
         ({"counts": 0}, "counts: must be above 0"),
-        ({"counts": 60_000}, "counts: must be above 0 and at most 32767"),
+        ({"counts": 1e8}, "counts: must be above 0 and at most 8000000"),
+        ({"wedge_deg": 180}, "wedge_deg: must be at least 0 and below 180"),
+        ({"zingers": 2}, "zingers: must be a share between 0 and 1"),
+        ({"irregular": -1}, "irregular: must not be negative"),
         ({"absorption": 9}, "absorption: must be above 0 and at most 8"),
         ({"blur": -1}, "blur: must not be negative"),
     ],

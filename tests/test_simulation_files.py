@@ -5,13 +5,19 @@ import argparse
 import h5py
 import numpy as np
 import pytest
+import tifffile
 
 from tomopy_edge.cli import simulate
 from tomopy_edge.errors import DataError, OutputError
+from tomopy_edge.job import Job
 from tomopy_edge.networks.unit import attenuation_unit
 from tomopy_edge.readers import open_scan
 from tomopy_edge.simulation import files, pairs
 from tomopy_edge.simulation.phantoms import KINDS
+from tomopy_edge.simulation.pieces import Phantom, Shape, pieces
+from tomopy_edge.simulation.scans import Exposure, expose
+from tomopy_edge.stages.minus_log import MinusLogOptions, minus_log
+from tomopy_edge.stages.normalize import NormalizeOptions, normalize
 
 
 def command(*words):
@@ -30,7 +36,7 @@ def contents(path):
 
 @pytest.fixture(scope="module")
 def pair():
-    return pairs.draw_pair(5, 128, "foam")
+    return pairs.draw_pair(7, 128, "foam")
 
 
 def test_a_simulated_scan_reads_back_as_data_exchange(tmp_path):
@@ -100,6 +106,33 @@ def test_the_noise_of_the_three_slices_differs_and_the_truth_is_of_the_middle_on
     assert pair.noise > 0.02
 
 
+def test_a_fair_share_of_the_scans_is_clean_and_as_many_are_very_noisy():
+    rng = np.random.default_rng(1)
+    doses = np.array([(exposure := pairs.draw_exposure(rng)).counts * exposure.angles for _ in range(400)])
+    assert 0.1 < (doses > 1e7).mean() < 0.2
+    assert (doses < 1e5).mean() > 0.1
+
+
+def test_every_fault_is_met_in_training():
+    rng = np.random.default_rng(1)
+    drawn = [pairs.draw_exposure(rng) for _ in range(200)]
+    for fault in ("wedge_deg", "irregular", "offset", "blur", "fringes", "spread", "rings", "zingers", "read_noise"):
+        share = np.mean([getattr(exposure, fault) > 0 for exposure in drawn])
+        assert share > 0.02, fault
+
+
+def test_pairs_with_zingers_are_cleaned_as_a_run_cleans_them():
+    disc = Phantom("test", pieces(1, Shape.ELLIPSOID, attenuation=1, a=40, b=40))
+    clean, struck = (
+        expose(disc, Exposure(angles=60, zingers=zingers, absorption=0.5), 1, 128, np.random.default_rng(1)).scan
+        for zingers in (0.0, 2e-3)
+    )
+    worst = np.abs(pairs.line_integrals_of(struck) - pairs.line_integrals_of(clean)).max()
+    raw = minus_log(normalize(struck, NormalizeOptions(), Job()), MinusLogOptions(), Job()).line_integrals
+    assert np.abs(raw - pairs.line_integrals_of(clean)).max() > 1
+    assert worst < 0.7
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_pairs_of_every_kind_are_finite_and_not_hopeless(kind):
     drawn = pairs.draw_pair(3, 96, kind)
@@ -110,12 +143,56 @@ def test_pairs_of_every_kind_are_finite_and_not_hopeless(kind):
     assert drawn.noise <= pairs.NOISIEST
 
 
+def test_a_seed_whose_scans_judge_networks_is_refused(tmp_path):
+    with pytest.raises(DataError, match="seed: 900 to 999 are kept for scans that judge networks, got 950"):
+        command("pairs", tmp_path / "pairs.h5", "--seed", 950, "--columns", 64, "--count", 1, "--held-out", 1)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_more_pairs_than_a_file_has_seeds_for_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "SEEDS", 2)
+    with pytest.raises(DataError, match="a file holds at most 1 pairs of each part, got 2, 1"):
+        command("pairs", tmp_path / "pairs.h5", "--columns", 64, "--count", 2, "--held-out", 1)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_pairs_are_cut_from_volumes_where_there_are_any(tmp_path):
+    tifffile.imwrite(tmp_path / "ball.tif", np.random.default_rng(1).integers(0, 255, (20, 20, 20), np.uint8))
+    command(
+        "pairs", tmp_path / "pairs.h5", "--columns", 96, "--count", 6, "--held-out", 1, "--seed", 5,
+        "--volumes", tmp_path
+    )  # fmt: skip
+    with h5py.File(tmp_path / "pairs.h5") as file:
+        assert b"volume" in file["train_kind"][:]
+        assert list(file.attrs["volumes"]) == ["ball.tif"]
+
+
+def test_a_scan_has_the_faults_it_was_asked_for(tmp_path):
+    flags = ["--columns", 96, "--rows", 1, "--angles", 30, "--kind", "fibres", "--flawed", "--width", 0.7]
+    command("scan", tmp_path / "scan.h5", *flags, "--wedge-deg", 30, "--rings", 0.01, "--zingers", 1e-3, "--blur", 0.5)
+    with h5py.File(tmp_path / "scan.h5") as file:
+        attributes = dict(file["simulated"].attrs)
+        theta = np.sort(file["exchange/theta"][:])
+    assert (attributes["wedge_deg"], attributes["rings"], attributes["zingers"], attributes["blur"]) == (
+        30, 0.01, 1e-3, 0.5
+    )  # fmt: skip
+    assert np.diff(theta, append=theta[0] + 180).max() == pytest.approx(30 + 150 / 30)
+
+
+def test_a_scan_of_a_volume_is_made_of_that_volume(tmp_path):
+    tifffile.imwrite(tmp_path / "ball.tif", np.random.default_rng(1).integers(0, 255, (20, 20, 20), np.uint8))
+    command("scan", tmp_path / "scan.h5", "--columns", 64, "--rows", 5, "--angles", 8, "--volumes", tmp_path)
+    with h5py.File(tmp_path / "scan.h5") as file:
+        assert file["simulated"].attrs["kind"] == "volume"
+        assert file["simulated/truth"][:].std(axis=(1, 2)).min() > 0
+
+
 def test_float16_keeps_values_just_below_a_power_of_two(tmp_path, monkeypatch):
     """HDF5's own conversion from float32 makes 0.25 of 0.4999987, where a tiny value came before it."""
     values = np.random.default_rng(1).random((64, 64)).astype(np.float32)
     values[:, ::7], values[0, 0] = 0.4999987, 1e-6
     almost = pairs.Pair(np.repeat(values[..., None], 3, 2), values, 1.0, "foam", 0.1)
-    monkeypatch.setattr(files, "draw_pair", lambda *_: almost)
+    monkeypatch.setattr(files, "draw_pair", lambda *_, **__: almost)
     files.write_pairs(tmp_path / "pairs.h5", count=1, held_out=1, columns=64, seed=1, ncore=1)
     written = contents(tmp_path / "pairs.h5")
     np.testing.assert_allclose(written["train_gt"][0], values, atol=1e-3)

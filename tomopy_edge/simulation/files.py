@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tomopy_edge.errors import OutputError
+from tomopy_edge.errors import DataError, OutputError
 from tomopy_edge.progress import track
+from tomopy_edge.simulation.anatomy import VoxelVolume
 from tomopy_edge.simulation.pairs import ROWS, Pair, draw_pair
 from tomopy_edge.simulation.scans import SimulatedScan
 from tomopy_edge.writers.failures import told
@@ -27,6 +28,9 @@ PIXEL_SIZE = 1.0
 
 SEEDS = 1_000_000
 """Seeds that belong to one file of pairs: the first half judges, the second trains."""
+
+RESERVED = range(900_000_000, 1_000_000_000)
+"""Seeds of scans that judge networks: no pairs are drawn with them."""
 
 AHEAD = 8
 """Pairs that are computed before they are asked for."""
@@ -82,7 +86,15 @@ def write_scan(path: Path, simulated: SimulatedScan, *, command: str = "", overw
 
 
 def write_pairs(
-    path: Path, *, count: int, held_out: int, columns: int, seed: int, ncore: int, overwrite: bool = False
+    path: Path,
+    *,
+    count: int,
+    held_out: int,
+    columns: int,
+    seed: int,
+    ncore: int,
+    volumes: Sequence[VoxelVolume] = (),
+    overwrite: bool = False,
 ) -> None:
     """Write pairs for training, and others held out for judging it, to an HDF5 file, one by one.
 
@@ -97,16 +109,20 @@ def write_pairs(
     columns : rows and columns of the slices
     seed : of everything; a pair depends on it and on the pair's number only, not on `count` or `ncore`
     ncore : threads
+    volumes : real objects that a share of the pairs is cut from; their names are kept in the file's attributes
     overwrite : whether an older file is replaced
 
     Raises
     ------
+    DataError : where the seeds of these pairs are not theirs alone
     OutputError : where there is such a file already, or it cannot be written
     """
     import h5py
 
+    _check_seeds(seed, count, held_out)
     with new_hdf5(path, overwrite=overwrite) as file, ThreadPoolExecutor(ncore) as pool:
         file.attrs.update({"seed": seed, "columns": columns, "made_by": "tomopy-edge simulate pairs"})
+        file.attrs["volumes"] = [volume.name for volume in volumes]
         first = seed * SEEDS
         for part, number in (("test", held_out), ("train", count)):
             noisy = file.create_dataset(
@@ -115,12 +131,26 @@ def write_pairs(
             truth = file.create_dataset(f"{part}_gt", (number, columns, columns), "f2", chunks=_chunk(columns))
             noise = file.create_dataset(f"{part}_noise", (number,), "f4")
             kind = file.create_dataset(f"{part}_kind", (number,), h5py.string_dtype())
-            drawn = in_order(pool, lambda i: draw_pair(i, columns), range(first, first + number))
+            drawn = in_order(pool, lambda i: draw_pair(i, columns, volumes=volumes), range(first, first + number))
             for i, pair in enumerate(track(drawn, total=number, what=f"pairs to {part}")):
                 # Rounded by numpy: HDF5's own conversion, once it met a tiny value, makes 0.25 of 0.4999987.
                 noisy[i], truth[i] = pair.noisy.astype(np.float16), pair.truth.astype(np.float16)
                 noise[i], kind[i] = pair.noise, pair.kind
             first += SEEDS // 2
+
+
+def _check_seeds(seed: int, count: int, held_out: int) -> None:
+    if seed < 0:
+        raise DataError(f"simulate pairs: seed: must not be negative, got {seed}")
+    if max(count, held_out) > SEEDS // 2:
+        raise DataError(
+            f"simulate pairs: a file holds at most {SEEDS // 2} pairs of each part, got {count}, {held_out}"
+        )
+    if seed * SEEDS in RESERVED:
+        first, last = RESERVED.start // SEEDS, RESERVED[-1] // SEEDS
+        raise DataError(
+            f"simulate pairs: seed: {first} to {last} are kept for scans that judge networks, got {seed}"
+        )
 
 
 def _chunk(columns: int, *channels: int) -> tuple[int, ...]:

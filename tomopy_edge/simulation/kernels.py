@@ -14,32 +14,53 @@ from tomopy_edge.simulation.pieces import Pieces
 LENS, WAVE, BOX = 1, 2, 3  # numba reads plain integers; a test compares them with pieces.Shape
 
 OFF_MIDDLE = 0.5 / math.sqrt(3)
-"""Rays cross a detector pixel at -/+ this: two-point Gauss quadrature, so that thin features do not alias."""
+"""Rays through a wave cross a detector pixel at -/+ this: two-point Gauss quadrature."""
+
+HALF_DIAGONAL = math.sqrt(0.5)
+"""From the middle of a pixel to its corner."""
+
+THIN = 2.0
+"""Pieces whose smaller half axis is below this are averaged over twice as many points of a pixel each way."""
 
 TINY = 1e-9
 
 
 @numba.njit(cache=True, nogil=True)
-def _through_box(t: float, a: float, b: float, sine: float, cosine: float) -> float:
-    """Return how long a ray runs in a box of half edges a, b; the ray passes its middle at distance t."""
-    s = max(abs(sine), TINY)
-    c = max(abs(cosine), TINY)
-    ends = (a * c + b * s - abs(t)) / (s * c)
-    return max(0.0, min(ends, 2 * a / s, 2 * b / c))
+def _left_of(t: float, piece: Any, sine: float, cosine: float, reach: float) -> float:
+    """Return the area of a piece's projection between its middle and the ray at distance t, negative on the left.
+
+    `sine` and `cosine` are those of the ray's normal against the piece's axis a. The difference of two such areas is
+    what a detector pixel gathers, exactly, however thin the piece.
+    """
+    if piece.shape == BOX:
+        c, s = abs(cosine), abs(sine)
+        inner = abs(piece.a * c - piece.b * s)
+        height = min(2 * piece.a / max(s, TINY), 2 * piece.b / max(c, TINY))
+        far = abs(t)
+        if far <= inner:
+            area = height * far
+        elif far < reach:
+            slope = reach - inner
+            area = height * inner + height * (slope**2 - (reach - far) ** 2) / (2 * slope)
+        else:
+            area = 2 * piece.a * piece.b
+        return float(area if t >= 0 else -area)
+    u = min(1.0, max(-1.0, t / reach))
+    root = math.sqrt(1 - u * u)
+    whole: float = piece.a * piece.b
+    if piece.shape == LENS:
+        return float(whole / 6 * (u * (5 - 2 * u * u) * root + 3 * math.asin(u)))
+    return float(whole * (u * root + math.asin(u)))
 
 
 @numba.njit(cache=True, nogil=True)
-def _through_ellipse(t: float, piece: Any, sine: float, cosine: float, reach: float) -> float:
-    """Return what a ray gathers of a round piece; `sine`, `cosine`: of the ray's normal against the piece's axis a."""
+def _through_wave(t: float, piece: Any, sine: float, cosine: float, reach: float) -> float:
+    """Return what one ray gathers of an ellipse filled with a wave."""
     u = t / reach
     inside = 1 - u * u
     if inside <= 0:
         return 0.0
     length: float = 2 * piece.a * piece.b / reach * math.sqrt(inside)
-    if piece.shape == LENS:
-        return length * inside * (2 / 3)
-    if piece.shape != WAVE:
-        return length
     # The wave over a chord is its value at the chord's middle times sinc; the middles lie on the conjugate diameter.
     middle_a = t * piece.a**2 * cosine / reach**2
     middle_b = t * piece.b**2 * sine / reach**2
@@ -47,8 +68,12 @@ def _through_ellipse(t: float, piece: Any, sine: float, cosine: float, reach: fl
     wave_a = piece.wave_x * turn_c + piece.wave_y * turn_s
     wave_b = piece.wave_y * turn_c - piece.wave_x * turn_s
     half_turns = (wave_b * cosine - wave_a * sine) * length / 2
-    sinc = math.sin(half_turns) / half_turns if abs(half_turns) > TINY else 1.0
-    return length * sinc * math.cos(piece.phase + wave_a * middle_a + wave_b * middle_b)
+    return length * _sinc(half_turns) * math.cos(piece.phase + wave_a * middle_a + wave_b * middle_b)
+
+
+@numba.njit(cache=True, nogil=True)
+def _sinc(x: float) -> float:
+    return math.sin(x) / x if abs(x) > TINY else 1.0
 
 
 @numba.njit(cache=True, nogil=True)
@@ -61,7 +86,8 @@ def add_projections(
 ) -> None:
     """Add a section's line integrals to `projected`, (angle, column); a wave's phase counts from its own middle.
 
-    The ray of column n at angle theta runs along x cos(theta) + y sin(theta) = n - center.
+    The ray of column n at angle theta runs along x cos(theta) + y sin(theta) = n - center. Each column gathers the mean
+    over its width: exact, but for waves, which are taken at two points of it.
     """
     columns = projected.shape[1]
     for index in range(len(section)):
@@ -77,14 +103,18 @@ def add_projections(
             middle = center + piece.x * cosines[i] + piece.y * sines[i]
             first = max(0, math.floor(middle - reach - 0.5))
             last = min(columns - 1, math.ceil(middle + reach + 0.5))
+            if piece.shape == WAVE:
+                for column in range(first, last + 1):
+                    gathered = 0.0
+                    for t in (column - middle - OFF_MIDDLE, column - middle + OFF_MIDDLE):
+                        gathered += _through_wave(t, piece, sine, cosine, reach)
+                    projected[i, column] += piece.attenuation * gathered / 2
+                continue
+            edge = _left_of(first - 0.5 - middle, piece, sine, cosine, reach)
             for column in range(first, last + 1):
-                gathered = 0.0
-                for t in (column - middle - OFF_MIDDLE, column - middle + OFF_MIDDLE):
-                    if piece.shape == BOX:
-                        gathered += _through_box(t, piece.a, piece.b, sine, cosine)
-                    else:
-                        gathered += _through_ellipse(t, piece, sine, cosine, reach)
-                projected[i, column] += piece.attenuation * gathered / 2
+                next_edge = _left_of(column + 0.5 - middle, piece, sine, cosine, reach)
+                projected[i, column] += piece.attenuation * (next_edge - edge)
+                edge = next_edge
 
 
 @numba.njit(cache=True, nogil=True)
@@ -107,7 +137,10 @@ def _density(piece: Any, x: float, y: float, turn_s: float, turn_c: float) -> fl
 
 @numba.njit(cache=True, nogil=True)
 def add_slice(section: Pieces, axis_x: float, axis_y: float, fineness: int, truth: NDArray[np.float32]) -> None:
-    """Add a section's attenuation to `truth`, (y, x), averaged over `fineness`^2 points of each pixel."""
+    """Add a section's attenuation to `truth`, (y, x), averaged over each pixel.
+
+    The mean is exact where no edge of a piece crosses the pixel, else that of `fineness`^2 points of it.
+    """
     rows, columns = truth.shape
     for index in range(len(section)):
         piece: Any = section[index]
@@ -119,14 +152,81 @@ def add_slice(section: Pieces, axis_x: float, axis_y: float, fineness: int, trut
             wide = math.hypot(piece.a * turn_c, piece.b * turn_s)
             high = math.hypot(piece.a * turn_s, piece.b * turn_c)
         column, row = axis_x + piece.x, axis_y - piece.y
+        fine = 2 * fineness if min(piece.a, piece.b) < THIN else fineness
         for v in range(max(0, math.floor(row - high - 0.5)), min(rows - 1, math.ceil(row + high + 0.5)) + 1):
             for u in range(
                 max(0, math.floor(column - wide - 0.5)), min(columns - 1, math.ceil(column + wide + 0.5)) + 1
             ):
+                mean, found = _inside(piece, u - column, row - v, turn_s, turn_c)
+                if found:
+                    truth[v, u] += mean
+                    continue
                 held = 0.0
-                for i in range(fineness):
-                    y = row - v - (i + 0.5) / fineness + 0.5
-                    for j in range(fineness):
-                        x = u - column + (j + 0.5) / fineness - 0.5
+                for i in range(fine):
+                    y = row - v - (i + 0.5) / fine + 0.5
+                    for j in range(fine):
+                        x = u - column + (j + 0.5) / fine - 0.5
                         held += _density(piece, x, y, turn_s, turn_c)
-                truth[v, u] += held / fineness**2
+                truth[v, u] += held / fine**2
+
+
+@numba.njit(cache=True, nogil=True)
+def _inside(piece: Any, x: float, y: float, turn_s: float, turn_c: float) -> tuple[float, bool]:
+    """Return a piece's exact mean over the pixel at (x, y) from its middle, and whether no edge crosses that pixel."""
+    u = abs(x * turn_c + y * turn_s)
+    v = abs(y * turn_c - x * turn_s)
+    a: float = piece.a
+    b: float = piece.b
+    if piece.shape == BOX:
+        if u - HALF_DIAGONAL >= a or v - HALF_DIAGONAL >= b:
+            return 0.0, True
+        return piece.attenuation, u + HALF_DIAGONAL <= a and v + HALF_DIAGONAL <= b
+    distance = math.hypot(u / a, v / b)
+    margin = HALF_DIAGONAL / min(a, b)
+    if distance - margin >= 1:
+        return 0.0, True
+    if distance + margin > 1:
+        return 0.0, False
+    mean: float = piece.attenuation
+    if piece.shape == LENS:
+        mean *= 1 - distance**2 - (1 / a**2 + 1 / b**2) / 12
+    elif piece.shape == WAVE:
+        mean *= _sinc(piece.wave_x / 2) * _sinc(piece.wave_y / 2)
+        mean *= math.cos(piece.phase + piece.wave_x * x + piece.wave_y * y)
+    return mean, True
+
+
+@numba.njit(cache=True, nogil=True)
+def density_at(section: Pieces, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the attenuation of a section at points (x, y) from the rotation axis, (point,)."""
+    held = np.zeros(len(x))
+    for index in range(len(section)):
+        piece: Any = section[index]
+        turn_s, turn_c = math.sin(piece.angle), math.cos(piece.angle)
+        for i in range(len(x)):
+            held[i] += _density(piece, x[i] - piece.x, y[i] - piece.y, turn_s, turn_c)
+    return held
+
+
+@numba.njit(cache=True, nogil=True)
+def limit_holes(section: Pieces) -> NDArray[np.float64]:
+    """Return the attenuation of each piece, a hole's no lower than what empties its middle, (piece,).
+
+    Pieces take away only from those before them: where two pores overlap, there is one void and nothing below it.
+    """
+    limited = np.empty(len(section))
+    for index in range(len(section)):
+        hole: Any = section[index]
+        limited[index] = hole.attenuation
+        if hole.attenuation >= 0 or hole.shape in (WAVE, LENS):
+            continue
+        held = 0.0
+        for before in range(index):
+            piece: Any = section[before]
+            x, y = hole.x - piece.x, hole.y - piece.y
+            if x * x + y * y <= piece.a**2 + piece.b**2:
+                share = _density(piece, x, y, math.sin(piece.angle), math.cos(piece.angle))
+                if piece.attenuation != 0:
+                    held += share * limited[before] / piece.attenuation
+        limited[index] = max(hole.attenuation, -max(held, 0.0))
+    return limited

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tomopy_edge.simulation.voxels import Voxels, axis_of
+
 
 class Shape(IntEnum):
     """The form and the inner profile of a piece."""
@@ -25,6 +27,9 @@ class Shape(IntEnum):
     """An ellipsoid filled with a plane wave: texture, or a gradient where the wave is long."""
     BOX = 3
     """Uniform within a rectangular box."""
+    ROD = 4
+    """Uniform within a cylinder that lies in the slice, 2 a long: every section of it is a box, narrower off its
+    middle."""
 
 
 PIECE = np.dtype(
@@ -76,12 +81,13 @@ def section(matter: Pieces, z: float) -> Pieces:
     height = z - kept["z"]
     kept["x"] += kept["drift_x"] * height
     kept["y"] += kept["drift_y"] * height
-    round_ = kept["shape"] != Shape.BOX
-    shrink = np.where(round_, 1 - (height / kept["c"]) ** 2, 1.0)
-    kept["a"] *= np.sqrt(shrink)
+    rod = kept["shape"] == Shape.ROD
+    shrink = np.where(kept["shape"] == Shape.BOX, 1.0, 1 - (height / kept["c"]) ** 2)
+    kept["a"] *= np.where(rod, 1.0, np.sqrt(shrink))
     kept["b"] *= np.sqrt(shrink)
     # A lens keeps its profile when cut: m (1 - u^2 - v^2 - w^2) = m s (1 - u'^2 - v'^2) with s = 1 - w^2.
     kept["attenuation"] *= np.where(kept["shape"] == Shape.LENS, shrink, 1.0)
+    kept["shape"][rod] = Shape.BOX
     return kept
 
 
@@ -93,10 +99,12 @@ class Phantom:
     ----------
     kind : what it resembles, one of `phantoms.KINDS`
     matter : (piece,), its pieces
+    voxels : what of it is given as voxels, or None
     """
 
     kind: str
     matter: Pieces
+    voxels: Voxels | None = None
 
     def line_integrals(self, theta: NDArray[np.float64], rows: int, columns: int, center: float) -> NDArray[np.float32]:
         """Return the exact line integrals of attenuation, row by row as a detector would see them.
@@ -113,7 +121,10 @@ class Phantom:
         """
         from tomopy_edge.simulation.kernels import add_projections
 
-        projected = np.zeros((rows, len(theta), columns), np.float32)
+        if self.voxels is None:
+            projected = np.zeros((rows, len(theta), columns), np.float32)
+        else:
+            projected = self.voxels.line_integrals(theta, rows, columns, center)
         for row in range(rows):
             add_projections(section(self.matter, row - rows // 2), np.cos(theta), np.sin(theta), center, projected[row])
         return projected
@@ -130,8 +141,8 @@ class Phantom:
         """
         from tomopy_edge.simulation.kernels import add_slice
 
-        truth = np.zeros((size, size), np.float32)
-        axis = -(-size // 2)
+        truth = np.zeros((size, size), np.float32) if self.voxels is None else self.voxels.at(z, size)
+        axis = axis_of(size)
         add_slice(section(self.matter, z), axis, size - 1 - axis, fineness, truth)
         return truth
 
@@ -143,4 +154,5 @@ class Phantom:
             raise ValueError(f"the phantom {self.kind!r} absorbs nothing in its middle row")
         matter = self.matter.copy()
         matter["attenuation"] *= absorption / largest
-        return replace(self, matter=matter)
+        voxels = None if self.voxels is None else Voxels(self.voxels.slices * np.float32(absorption / largest))
+        return replace(self, matter=matter, voxels=voxels)

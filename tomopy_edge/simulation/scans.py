@@ -1,4 +1,4 @@
-"""How a detector would have seen a phantom: Poisson counts, flats and darks, an axis off the middle, blur, rings."""
+"""How a detector would have seen a phantom: Poisson counts, flats and darks, and the faults that real scans have."""
 
 from __future__ import annotations
 
@@ -12,6 +12,11 @@ from tomopy_edge.options import options
 from tomopy_edge.simulation.pieces import Phantom
 
 LARGEST_COUNT = 65535
+"""Of one frame; where more is asked for, frames are summed."""
+
+LARGEST_SUM = 8_000_000
+"""Counts of summed frames, which float32 still holds one by one at twice as many."""
+
 DARK_LEVEL = 50.0
 """Counts that the detector shows without beam."""
 
@@ -21,9 +26,13 @@ class Exposure:
     """How a scan is taken."""
 
     angles: int = 180
-    """Projections, evenly over 180 degrees."""
+    """Projections, over 180 degrees."""
+    wedge_deg: float = 0.0
+    """Degrees of the half turn that were not taken."""
+    irregular: float = 0.0
+    """Standard deviation of the angles from even ones, in steps."""
     counts: float = 2000.0
-    """Mean counts of a pixel, of one frame, where nothing absorbs. Its square root is the noise."""
+    """Mean counts of a pixel where nothing absorbs. Its square root is the noise. Above 32767 frames were summed."""
     absorption: float = 1.5
     """Largest line integral of attenuation: the darkest ray keeps exp(-absorption) of the beam."""
     offset: float = 0.0
@@ -38,6 +47,8 @@ class Exposure:
     """Relative standard deviation of the pixels' gain; flats correct it as far as their own noise allows."""
     rings: float = 0.0
     """Relative standard deviation of a change of gain after the flats were taken: it leaves rings."""
+    zingers: float = 0.0
+    """Share of the pixels of the projections that something else than the beam hit, up to ten times as bright."""
     read_noise: float = 1.0
     """Standard deviation of the electronics, counts."""
     flats: int = 20
@@ -50,11 +61,15 @@ class Exposure:
         for name in ("angles", "flats", "darks"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}: must be at least 1, got {getattr(self, name)}")
-        if not 0 < self.counts <= LARGEST_COUNT / 2:
-            raise ValueError(f"counts: must be above 0 and at most {LARGEST_COUNT // 2}, got {self.counts}")
+        if not 0 < self.counts <= LARGEST_SUM:
+            raise ValueError(f"counts: must be above 0 and at most {LARGEST_SUM}, got {self.counts}")
         if not 0 < self.absorption <= 8:  # noqa: PLR2004 - exp(-8) is one photon of 3000
             raise ValueError(f"absorption: must be above 0 and at most 8, got {self.absorption}")
-        for name in ("blur", "fringes", "spread", "unevenness", "rings", "read_noise"):
+        if not 0 <= self.wedge_deg < 180:  # noqa: PLR2004 - half a turn
+            raise ValueError(f"wedge_deg: must be at least 0 and below 180 degrees, got {self.wedge_deg}")
+        if not 0 <= self.zingers <= 1:
+            raise ValueError(f"zingers: must be a share between 0 and 1, got {self.zingers}")
+        for name in ("irregular", "blur", "fringes", "spread", "unevenness", "rings", "read_noise"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name}: must not be negative, got {getattr(self, name)}")
 
@@ -93,9 +108,15 @@ class SimulatedScan:
         return truth - np.float32(self.exposure.fringes) * laplace(truth) if self.exposure.fringes else truth
 
 
-def even_angles(count: int) -> Float64:
-    """Return `count` angles over half a turn, radians."""
-    return np.arange(count) * np.pi / count
+def angles_of(exposure: Exposure, rng: np.random.Generator) -> Float64:
+    """Return (angle,) radians: even over half a turn, but for a missing wedge that begins anywhere and for jitter."""
+    measured = np.pi - np.deg2rad(exposure.wedge_deg)
+    theta = np.arange(exposure.angles) * measured / exposure.angles
+    if exposure.wedge_deg:
+        theta = np.mod(theta + rng.uniform(0, np.pi), np.pi)
+    if exposure.irregular:
+        theta = theta + exposure.irregular * measured / exposure.angles * rng.normal(size=exposure.angles)
+    return np.asarray(theta, np.float64)
 
 
 def expose(phantom: Phantom, exposure: Exposure, rows: int, columns: int, rng: np.random.Generator) -> SimulatedScan:
@@ -112,7 +133,7 @@ def expose(phantom: Phantom, exposure: Exposure, rows: int, columns: int, rng: n
     from scipy.ndimage import correlate1d, gaussian_filter
 
     scaled = phantom.scaled(exposure.absorption, columns)
-    theta = even_angles(exposure.angles)
+    theta = angles_of(exposure, rng)
     center = columns / 2 + exposure.offset
     line_integrals = scaled.line_integrals(theta, rows, columns, center)
     if exposure.blur:
@@ -128,7 +149,7 @@ def expose(phantom: Phantom, exposure: Exposure, rows: int, columns: int, rng: n
     transmission = np.exp(-line_integrals.transpose(1, 0, 2))
     without_beam = np.zeros((rows, columns))
     scan = Scan(
-        projections=_frames(changed * transmission, exposure, rng),
+        projections=_frames(changed * transmission, exposure, rng, exposure.zingers),
         flats=_frames(np.broadcast_to(gain, (exposure.flats, rows, columns)), exposure, rng),
         darks=_frames(np.broadcast_to(without_beam, (exposure.darks, rows, columns)), exposure, rng),
         theta=theta,
@@ -136,12 +157,28 @@ def expose(phantom: Phantom, exposure: Exposure, rows: int, columns: int, rng: n
     return SimulatedScan(scan, scaled, exposure, line_integrals.astype(np.float32), center)
 
 
-def _frames(expected: Float64, exposure: Exposure, rng: np.random.Generator) -> NDArray[np.uint16]:
+def _frames(
+    expected: Float64, exposure: Exposure, rng: np.random.Generator, zingers: float = 0.0
+) -> NDArray[np.uint16] | Float32:
     """Return what the detector counts where `expected` photons arrive, (frame, row, column)."""
     from scipy.ndimage import gaussian_filter
 
     counted = rng.poisson(np.maximum(expected, 0)).astype(np.float32)
     if exposure.spread:
         counted = gaussian_filter(counted, (0, 0, exposure.spread), mode="nearest")
-    counted += rng.normal(DARK_LEVEL, exposure.read_noise, counted.shape)
+    counted += DARK_LEVEL + exposure.read_noise * rng.standard_normal(counted.shape, np.float32)
+    if zingers:
+        _hit(counted, zingers, exposure.counts, rng)
+    if exposure.counts > LARGEST_COUNT / 2:
+        return np.rint(counted)
     return np.clip(np.rint(counted), 0, LARGEST_COUNT).astype(np.uint16)
+
+
+def _hit(counted: Float32, share: float, counts: float, rng: np.random.Generator) -> None:
+    """Brighten a share of the pixels, and some of their neighbours in the row."""
+    struck = rng.integers(0, counted.size, rng.poisson(share * counted.size))
+    brightness = (counts * np.exp(rng.uniform(np.log(0.3), np.log(10), len(struck)))).astype(np.float32)
+    flat = counted.reshape(-1)
+    np.add.at(flat, struck, brightness)
+    grazed = rng.random(len(struck)) < 0.4  # noqa: PLR2004 - a share
+    np.add.at(flat, np.minimum(struck[grazed] + 1, flat.size - 1), brightness[grazed] / 2)
