@@ -11,7 +11,11 @@ from importlib import import_module
 from tomopy_edge.errors import EdgeError
 from tomopy_edge.version import __version__
 
-VERBS = ("run", "check", "recon", "simulate", "train", "quantize", "models", "plugins")
+VERBS = (
+    *("run", "check", "recon"),
+    *("simulate", "train", "quantize", "export", "evaluate", "adapt"),
+    *("models", "plugins"),
+)
 """Modules of this package, in the order of `--help`."""
 
 FAULT, STOPPED = 2, 130
