@@ -4,6 +4,7 @@ import argparse
 import doctest
 import importlib.util
 import re
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +60,18 @@ def test_every_recipe_in_the_docs_has_no_faults(catalogue):
             stages = yaml.safe_load(text)
             known = [stage for stage in stages if "median" not in str(stage)]
             assert not known or parse_recipe(known, catalogue, source=str(page))
+
+
+def test_every_command_in_the_docs_has_no_unknown_verb_or_flag():
+    parser, seen = make_parser(), 0
+    for page in PAGES:
+        for block in re.findall(r"```sh\n(.*?)```", page.read_text(), flags=re.DOTALL):
+            for line in re.findall(r"^tomopy-edge (.*)$", block, flags=re.MULTILINE):
+                words = shlex.split(line, comments=True)
+                if words != ["--help"]:
+                    assert parser.parse_args(words), f"{page}: {line}"
+                    seen += 1
+    assert seen > 10
 
 
 def test_the_example_of_recon_and_denoise_runs():

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.tools import flatbuffer_utils
 
 from tomopy_edge.errors import ModelError
 from tomopy_edge.networks.litert import LiteRT
@@ -72,9 +74,108 @@ def test_int8_answers_lie_near_the_float_ones():
     assert np.sqrt(np.square(difference).mean()) < 0.02
 
 
-@pytest.mark.parametrize("content", [b"", b"not a network", b"\x1c\x00\x00\x00TFL3" + bytes(200)])
-def test_a_file_that_is_no_network_is_refused(tmp_path, content):
+@pytest.mark.parametrize("content", [b"", b"not a network", b"\x1c\x00\x00\x00TFL2" + bytes(200)])
+def test_a_file_that_is_no_network_is_refused_by_its_identifier(tmp_path, content):
     path = tmp_path / "bad.tflite"
     path.write_bytes(content)
-    with pytest.raises(ModelError, match=r"bad\.tflite"):
+    with pytest.raises(
+        ModelError, match=r"bad\.tflite: is no \.tflite file: its bytes 4 to 7 are b'.*', they must be b'TFL3'"
+    ):
         LiteRT(path, threads=1)
+
+
+def small_network():
+    return MODEL.path(*next((file.file, file.sha256) for part, file in FILES if part == "fine_tune"))
+
+
+@pytest.mark.parametrize("share", [0.02, 0.3, 0.6, 0.95])
+def test_a_truncated_network_is_refused(tmp_path, share):
+    whole = small_network().read_bytes()
+    path = tmp_path / "bad.tflite"
+    path.write_bytes(whole[: int(len(whole) * share)])
+    with pytest.raises(ModelError, match=r"bad\.tflite: is (damaged|no \.tflite file)"):
+        LiteRT(path, threads=1)
+
+
+def test_random_damage_is_refused_or_harmless_and_never_crashes(tmp_path):
+    whole = small_network().read_bytes()
+    path = tmp_path / "bad.tflite"
+    rng = np.random.default_rng(1)
+    refused = 0
+    for _ in range(150):
+        raw = bytearray(whole)
+        for place in rng.integers(8, len(raw), rng.integers(1, 6)):
+            raw[place] = rng.integers(256)
+        path.write_bytes(raw)
+        try:
+            LiteRT(path, threads=1).close()
+        except ModelError:
+            refused += 1
+    assert refused > 30
+
+
+def edited(tmp_path, change):
+    """A network file in which `change` has changed the graph."""
+    model = flatbuffer_utils.read_model(str(small_network()))
+    change(model.subgraphs[0])
+    path = tmp_path / "bad.tflite"
+    path.write_bytes(bytes(flatbuffer_utils.convert_object_to_bytearray(model)))
+    return path
+
+
+def without_scale(end):
+    def change(graph):
+        graph.tensors[getattr(graph, f"{end}s")[0]].quantization = None
+
+    return change
+
+
+def with_scale(end, value):
+    def change(graph):
+        graph.tensors[getattr(graph, f"{end}s")[0]].quantization.scale = [value]
+
+    return change
+
+
+@pytest.mark.parametrize(("end", "name"), [("input", "denoised"), ("output", "Identity|StatefulPartitionedCall")])
+def test_a_network_without_quantization_is_refused_by_the_tensor_that_lacks_it(tmp_path, end, name):
+    with pytest.raises(ModelError, match=rf"bad\.tflite: the quantized tensor '.*{name}.*' has no scale"):
+        LiteRT(edited(tmp_path, without_scale(end)), threads=1)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -1.0])
+def test_a_scale_that_is_no_step_is_refused(tmp_path, value):
+    with pytest.raises(ModelError, match=r"bad\.tflite: the quantized tensor '.*' has the scale"):
+        LiteRT(edited(tmp_path, with_scale("output", value)), threads=1)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(ModelError, match=r"gone\.tflite: cannot be read: No such file"):
+        LiteRT(tmp_path / "gone.tflite", threads=1)
+
+
+def test_a_network_that_is_float_between_integer_ends_is_refused(tmp_path):
+    def change(graph):
+        graph.tensors[graph.operators[0].outputs[0]].type = schema.TensorType.FLOAT32
+
+    with pytest.raises(ModelError, match=r"yet 1 of its tensors are float32, such as '.*': it is not a full int8"):
+        LiteRT(edited(tmp_path, change), threads=1)
+
+
+@pytest.mark.parametrize(("end", "other"), [("inputs", -1), ("outputs", 0)])
+def test_a_graph_whose_operations_are_wired_wrongly_is_refused(tmp_path, end, other):
+    def change(graph):
+        getattr(graph.operators[0], end)[0] = getattr(
+            graph.operators[other], "outputs" if end == "inputs" else "inputs"
+        )[0]
+
+    with pytest.raises(ModelError, match="reads what nothing computes, or computes it twice"):
+        LiteRT(edited(tmp_path, change), threads=1)
+
+
+def test_a_zero_point_that_is_no_code_is_refused(tmp_path):
+    def change(graph):
+        graph.tensors[graph.inputs[0]].quantization.zeroPoint = [200]
+
+    with pytest.raises(ModelError, match="has no zero point that is a code"):
+        LiteRT(edited(tmp_path, change), threads=1)

@@ -95,6 +95,47 @@ def test_the_network_that_computes_least_without_a_seam_is_chosen(folder):
     assert not networks.is_exact(networks.networks[0])
 
 
+def test_one_tile_at_once_is_preferred_where_a_batch_computes_as_much(folder):
+    sizes = [network(batch=4, halo=24, stride=16), network(halo=24, stride=16, io="uint8"), network(halo=24, stride=16)]
+    networks = open_model(folder(manifest(*sizes))).manifest.denoise
+    chosen = networks.choose("int8", None, (64, 64))
+    assert (chosen.batch, chosen.io) == (1, "int8")
+
+
+def test_a_batch_that_would_not_be_full_is_dearer(folder):
+    sizes = [network(batch=8, tile=64, halo=24, stride=16), network(tile=128, halo=24, stride=80)]
+    networks = open_model(folder(manifest(*sizes))).manifest.denoise
+    # One tile of 64 would do, yet eight are computed.
+    assert networks.choose("int8", None, (16, 16)).tile == 128
+    assert networks.choose("int8", None, (32, 64)).tile == 128
+
+
+def test_a_file_that_looks_further_than_the_others_needs_a_wider_halo_to_be_exact(folder):
+    sizes = [
+        network(tile=128, halo=24, stride=80),
+        network(tile=128, halo=24, stride=80, precision="chained", reach=25),
+    ]
+    plain, chained = open_model(folder(manifest(*sizes))).manifest.denoise.networks
+    networks = open_model(folder(manifest(*sizes))).manifest.denoise
+    assert networks.is_exact(plain)
+    assert not networks.is_exact(chained)
+
+
+def test_onnx_files_are_named_and_never_chosen(folder):
+    content = manifest()
+    content["denoise"]["onnx"] = [network(file="net.onnx", precision="float")]
+    networks = open_model(folder(content)).manifest.denoise
+    assert [one.file for one in networks.onnx] == ["net.onnx"]
+    with pytest.raises(ModelError, match="no float network"):
+        networks.choose("float", None, (100, 100))
+
+
+def test_a_precision_that_the_model_lacks_is_refused_with_those_it_holds(folder):
+    networks = open_model(folder(manifest(network(), network(precision="chained")))).manifest.denoise
+    with pytest.raises(ModelError, match=r"no int8-ptq network \(it holds: chained, int8\)"):
+        networks.choose("int8-ptq", None, (100, 100))
+
+
 def test_a_precision_or_tile_that_the_model_lacks_is_refused(folder):
     networks = open_model(folder(manifest())).manifest.denoise
     with pytest.raises(ModelError, match="no float network"):

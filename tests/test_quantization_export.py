@@ -5,7 +5,9 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import argparse
+import hashlib
 import json
+import shutil
 
 import h5py
 import numpy as np
@@ -23,153 +25,106 @@ from tomopy_edge.networks.manifest import open_model  # noqa: E402
 from tomopy_edge.networks.quantize import dequantize, quantize  # noqa: E402
 from tomopy_edge.training import calibration, export  # noqa: E402
 from tomopy_edge.training import quantize as making  # noqa: E402
-from tomopy_edge.training.comparison import compare  # noqa: E402
+from tomopy_edge.training.architectures import architecture  # noqa: E402
+from tomopy_edge.training.comparison import compare_model  # noqa: E402
 from tomopy_edge.training.fine_tune import build_fine_tune, write_answers  # noqa: E402
-from tomopy_edge.training.generator import build_generator  # noqa: E402
 from tomopy_edge.training.samples import Crops  # noqa: E402
 
 # TensorFlow's variables do not know numpy 2's copy keyword yet.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
-SPAN = (-1.0, 2.0)
+SIZES = {"tiles": (64,), "float_tiles": (64,), "samples": 4, "name": "toy"}
 
 
 def noise(count, size, channels, seed=1):
     values = np.random.default_rng(seed).normal(0.5, 0.4, (count, size, size, channels))
-    return np.clip(values, *SPAN).astype(np.float32)
+    return np.clip(values, -1, 2).astype(np.float32)
 
 
-def opened(tflite, folder):
-    path = folder / "network.tflite"
-    path.write_bytes(tflite)
-    return LiteRT(path, 1)
-
-
-@pytest.fixture(scope="module")
-def generator():
-    keras.utils.set_random_seed(1)
-    return build_generator()
-
-
-@pytest.fixture(scope="module")
-def int8(generator):
-    return export.export_int8(export.fixed(build_generator, generator, 64), noise(8, 64, 3), SPAN)
-
-
-@pytest.fixture(scope="module")
-def pairs(tmp_path_factory):
-    path = tmp_path_factory.mktemp("pairs") / "pairs.h5"
+def write_pairs(path, channels=3):
     with h5py.File(path, "w") as file:
         for part in ("train", "test"):
-            file[f"{part}_ns"] = noise(2, 64, 3)
+            file[f"{part}_ns"] = noise(2, 64, channels)
             file[f"{part}_gt"] = noise(2, 64, 1, seed=2)[..., 0] / 4
     return path
 
 
 @pytest.fixture(scope="module")
-def folder(generator, pairs, tmp_path_factory):
-    """A model folder with both networks, untrained."""
+def network():
+    keras.utils.set_random_seed(1)
+    return architecture("tomogan-compact").build()
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory):
+    return write_pairs(tmp_path_factory.mktemp("pairs") / "pairs.h5")
+
+
+@pytest.fixture(scope="module")
+def folder(network, pairs, tmp_path_factory):
+    """A model folder with both networks, untrained, one of them after a step of quantization-aware training."""
     made = tmp_path_factory.mktemp("models") / "toy"
     trained = made.parent / "toy.keras"
-    generator.save(trained)
-    chosen = making.QuantizeOptions(tiles=(64, 128), float_tiles=(64,), samples=6, name="toy")
+    network.save(trained)
+    chosen = making.QuantizeOptions(**SIZES | {"tiles": (64, 320), "aware_steps": 1, "batch": 2})
     making.quantize_model(trained, pairs, made, chosen, ("tomopy-edge train",))
     answers, shallow = made.parent / "answers.h5", made.parent / "fine_tune.keras"
-    write_answers(open_model(str(made)), pairs, answers, most=1, job=Job(ncore=1))
+    write_answers(open_model(str(made)), pairs, answers, most=2, job=Job(ncore=1))
     build_fine_tune().save(shallow)
-    chosen = making.QuantizeOptions(tiles=(64,), float_tiles=(), samples=4, name="toy")
+    chosen = making.QuantizeOptions(**SIZES | {"float_tiles": ()})
     making.quantize_model(shallow, answers, made, chosen, ("tomopy-edge train --fine-tune",))
     return made
 
 
-def test_int8_is_int8_from_end_to_end(int8, tmp_path):
-    assert export.float_tensors(int8) == []
-    backend = opened(int8, tmp_path)
-    assert backend.shape == (1, 64, 64, 3)
-    assert backend.input_params is not None
-    assert backend.output_params is not None
+@pytest.fixture
+def copied(folder, tmp_path):
+    """The same folder, to be changed."""
+    shutil.copytree(folder, tmp_path / "toy")
+    return tmp_path / "toy"
 
 
-def test_no_tensor_of_an_export_has_an_open_shape(int8):
-    from ai_edge_litert.tools import flatbuffer_utils
-
-    model = flatbuffer_utils.read_model_from_bytearray(bytearray(export.with_tile(int8, 64)))
-    for tensor in model.subgraphs[0].tensors:
-        assert all(edge > 0 for edge in tensor.shape)
-        assert tensor.shapeSignature is None
+def held(folder):
+    """(precision, tile, batch) of every network for noisy slices."""
+    return {(one.precision, one.tile, one.batch) for one in open_model(str(folder)).manifest.denoise.networks}
 
 
-def test_only_operations_that_the_edge_tpu_maps_are_used(int8):
-    from ai_edge_litert.tools import flatbuffer_utils
-
-    model = flatbuffer_utils.read_model_from_bytearray(bytearray(int8))
-    used = {flatbuffer_utils.opcode_to_name(model, op.opcodeIndex) for op in model.subgraphs[0].operators}
-    assert used == {"CONV_2D", "MAX_POOL_2D", "RESIZE_BILINEAR", "CONCATENATION"}
-
-
-def test_the_output_range_is_the_one_asked_for(int8, tmp_path):
-    params = opened(int8, tmp_path).output_params
-    assert params.lowest == pytest.approx(SPAN[0], abs=params.scale)
-    assert params.highest == pytest.approx(SPAN[1], abs=params.scale)
-
-
-def test_int8_agrees_with_keras_within_a_few_codes(generator, tmp_path):
-    # Its untrained answers are faint: brought to the size of a slice, they use the codes that a trained network uses.
-    strong = export.fixed(build_generator, generator, 64)
-    faint = strong.predict_on_batch(noise(4, 64, 3))
-    kernel, bias = strong.get_layer("denoised").get_weights()
-    strong.get_layer("denoised").set_weights([kernel / np.abs(faint).max(), bias])
-    backend = opened(export.export_int8(strong, noise(16, 64, 3), (-1.2, 1.2)), tmp_path)
-    given = noise(1, 64, 3, seed=9)
-    codes, saturated = quantize(given, backend.input_params)
-    answer = dequantize(backend.infer(codes), backend.output_params)
-    expected = strong.predict_on_batch(given)[..., 0]
-    off = np.abs(answer - expected) / backend.output_params.scale
-    assert saturated == 0
-    assert np.percentile(off, 99) < 6
-    assert off.max() < 20
-
-
-def test_float_agrees_with_keras(generator, tmp_path):
-    backend = opened(export.export_float(export.fixed(build_generator, generator, 64)), tmp_path)
+def test_float_agrees_with_keras(network, tmp_path):
+    path = tmp_path / "float.tflite"
+    path.write_bytes(export.export_float(export.fixed(architecture("tomogan-compact").build, network, 64)))
     given = noise(1, 64, 3)
-    np.testing.assert_allclose(backend.infer(given), generator.predict_on_batch(given)[..., 0], atol=1e-5)
+    np.testing.assert_allclose(LiteRT(path, 1).infer(given), network.predict_on_batch(given)[..., 0], atol=1e-5)
 
 
-def test_networks_for_other_tiles_give_the_same_codes(int8, tmp_path):
-    large = opened(export.with_tile(int8, 192), tmp_path)
-    middle = opened(export.with_tile(int8, 128), tmp_path)
-    codes, _ = quantize(noise(1, 192, 3), large.input_params)
-    inner = np.ascontiguousarray(codes[:, 32:160, 32:160])
-    # The reach of 50 pixels is kept from both edges, on the grid of the pooling.
-    assert np.array_equal(large.infer(codes)[:, 88:104, 88:104], middle.infer(inner)[:, 56:72, 56:72])
-
-
-def test_a_tile_that_the_poolings_do_not_divide_is_refused(int8):
-    with pytest.raises(ValueError, match="tile: a network for 64 pixels has a level of"):
-        export.with_tile(int8, 100)
-
-
-def test_a_network_of_open_size_is_not_exported(generator):
+def test_a_network_of_open_size_is_not_exported(network):
     with pytest.raises(ValueError, match="must be fixed"):
-        export.export_float(generator)
+        export.export_float(network)
 
 
-def test_zero_has_a_code_of_its_own():
-    params = export.quant_params((-1.0, 2.0))
-    codes, _ = quantize(np.zeros(1, np.float32), params)
-    assert dequantize(codes, params)[0] == 0
+def test_calibration_clips_the_tails_and_fixes_the_ranges_of_both_ends(network, pairs):
+    found = calibration.calibrate(network, pairs, count=4, tile=64, seed=1)
+    assert found.clipped == pytest.approx(2 * calibration.TAIL / 100, rel=0.1)
+    assert (found.tiles.min(), found.tiles.max()) == pytest.approx(found.span)
+    assert found.ranges["noisy"] == found.span
+    assert found.ranges["denoised"] == calibration.ANSWERS
 
 
-def test_calibration_clips_the_tails_and_leaves_out_what_answers_beyond_the_output(generator, pairs):
-    loud = build_generator()
-    loud.set_weights(generator.get_weights())
-    loud.get_layer("denoised").set_weights([np.zeros((1, 1, 16, 1)), np.full(1, calibration.ANSWERS[1] + 1)])
-    calm = calibration.calibrate(generator, pairs, count=4, tile=64, seed=1)
-    assert calm.left_out == 0
-    assert calm.clipped == pytest.approx(2 * calibration.TAIL / 100, rel=0.1)
-    assert (calm.tiles.min(), calm.tiles.max()) == pytest.approx(calm.span)
-    with pytest.raises(ModelError, match="every one of the 4 tiles"):
+def test_a_third_of_the_tiles_comes_from_further_pairs(network, pairs, tmp_path, monkeypatch):
+    monkeypatch.setattr(calibration, "NONSENSE", 1.0)
+    with h5py.File(tmp_path / "real.h5", "w") as file:
+        for part in ("train", "test"):
+            file[f"{part}_ns"], file[f"{part}_gt"] = noise(2, 40, 3) + 50, noise(2, 40, 1)[..., 0]
+    span = (-100.0, 100.0)
+    found = calibration.calibrate(network, pairs, count=6, tile=64, seed=1, span=span, also=(tmp_path / "real.h5",))
+    assert found.tiles.shape == (6, 40, 40, 3)
+    assert (found.tiles.mean(axis=(1, 2, 3)) > 40).tolist() == [False] * 4 + [True] * 2
+
+
+def test_a_network_whose_answers_are_beyond_the_output_is_refused(network, pairs):
+    loud = architecture("tomogan-compact").build()
+    loud.set_weights(network.get_weights())
+    kernel, _ = loud.get_layer("denoised").get_weights()
+    loud.get_layer("denoised").set_weights([kernel, np.full(1, calibration.ANSWERS[1] + 1)])
+    with pytest.raises(ModelError, match=r"100 % of the network's answers .* the pairs are in another unit"):
         calibration.calibrate(loud, pairs, count=4, tile=64, seed=1)
 
 
@@ -178,7 +133,7 @@ def test_a_model_folder_reads_back_and_its_files_are_what_the_manifest_says(fold
     for networks in (model.manifest.denoise, model.manifest.fine_tune):
         for network in networks.networks:
             backend = LiteRT(model.path(network.file, network.sha256), 1)
-            assert backend.shape == (1, network.tile, network.tile, networks.channels)
+            assert backend.shape == (network.batch, network.tile, network.tile, networks.channels)
             assert (backend.input_params is None) == (network.precision == "float")
     assert set(model.manifest.files) == {"toy.keras", "fine_tune.keras"}
     for file, digest in model.manifest.files.items():
@@ -186,12 +141,56 @@ def test_a_model_folder_reads_back_and_its_files_are_what_the_manifest_says(fold
     assert model.manifest.commands == ("tomopy-edge train", "tomopy-edge train --fine-tune")
 
 
-def test_tiles_are_exact_where_they_have_room_and_blended_where_not(folder):
-    manifest = open_model(str(folder)).manifest
-    small, large = (making.PARTS["tomogan_generator"].layout(tile) for tile in (64, 256))
-    assert large == (56, 144)
-    assert 64 - 2 * small[0] > small[1]
-    assert manifest.fine_tune.networks[0].stride == 60
+def test_aware_training_adds_a_network_and_keeps_the_plain_one_beside_it(folder):
+    assert held(folder) == {
+        ("float", 64, 1),
+        *(("int8", tile, 1) for tile in (64, 320)),
+        ("int8", 64, 2),
+        *(("int8-ptq", tile, 1) for tile in (64, 320)),
+        *(("chained", tile, 1) for tile in (64, 128, 256, 512)),
+    }
+    assert (folder / "toy_int8_64_b2.tflite").exists()
+
+
+def test_without_aware_training_there_is_one_int8_network_and_it_is_the_plain_one(folder, copied, pairs):
+    making.quantize_model(copied / "toy.keras", pairs, copied, making.QuantizeOptions(**SIZES))
+    assert held(copied) >= {("int8", 64, 1), ("float", 64, 1)}
+    assert not any(precision == "int8-ptq" for precision, _, _ in held(copied))
+    assert (copied / "toy_int8_64.tflite").read_bytes() == (folder / "toy_int8-ptq_64.tflite").read_bytes()
+
+
+def test_all_int8_networks_of_a_model_share_scales(folder):
+    opened = [LiteRT(path, 1) for path in sorted(folder.glob("toy_*int8*64*.tflite"))]
+    assert len(opened) == 3
+    assert len({(one.input_params, one.output_params) for one in opened}) == 1
+
+
+def test_a_chained_network_looks_further_than_its_denoiser(folder):
+    denoise = open_model(str(folder)).manifest.denoise
+    for one in denoise.networks:
+        assert one.reach == (17 if one.precision == "chained" else None)
+        assert denoise.is_exact(one)
+    chained = denoise.choose("chained", 64, (100, 100))
+    assert (chained.halo, chained.stride) == (20, 24)
+
+
+def test_the_chain_is_the_plain_denoiser_and_fine_tune_one_after_the_other(folder):
+    first, second, chained = (
+        LiteRT(folder / f"{name}_64.tflite", 1) for name in ("toy_int8-ptq", "fine_tune_int8", "toy_chained")
+    )
+    codes = np.random.default_rng(1).integers(-128, 128, (1, 64, 64, 3), np.int8)
+    np.testing.assert_array_equal(chained.infer(codes), second.infer(first.infer(codes)[..., None]))
+
+
+def test_fine_tune_learns_from_the_plain_and_the_trained_network_in_turn(folder, pairs):
+    plain, trained = (LiteRT(folder / f"toy_{name}_64.tflite", 1) for name in ("int8-ptq", "int8"))
+    with h5py.File(pairs) as file, h5py.File(folder.parent / "answers.h5") as answers:
+        for i, backend in enumerate((plain, trained)):
+            codes = quantize(file["train_ns"][i : i + 1], backend.input_params)[0]
+            expected = dequantize(backend.infer(codes), backend.output_params)[0]
+            # Beyond the reach of the rim, which is a slice's own there and another in a tile.
+            np.testing.assert_array_equal(answers["train_ns"][i, 16:-16, 16:-16, 0], expected[16:-16, 16:-16])
+        assert answers.attrs["pairs"] == str(pairs)
 
 
 def test_the_fine_tune_network_takes_the_denoisers_codes_as_they_are(folder):
@@ -200,10 +199,95 @@ def test_the_fine_tune_network_takes_the_denoisers_codes_as_they_are(folder):
     assert taken.input_params.zero_point == given.output_params.zero_point
 
 
-def test_the_comparison_scores_input_float_and_int8(folder, pairs):
-    scores = compare(folder / "toy.keras", pairs, folder / "toy_int8_64.tflite")
-    assert list(scores) == ["input", "float", "int8"]
+def test_the_comparison_scores_all_networks_of_a_model(folder, pairs):
+    scores = compare_model(folder, folder / "toy.keras", pairs)
+    assert list(scores) == ["input", "float", "int8", "int8-ptq", "chained"]
     assert scores["int8"].error == pytest.approx(scores["float"].error, rel=0.1)
+
+
+def test_the_comparison_of_a_fine_tune_network_is_of_what_was_denoised_for_it(folder, tmp_path):
+    answers = folder.parent / "answers.h5"
+    assert "chained" in compare_model(folder, folder / "fine_tune.keras", answers)
+    shutil.copy(answers, tmp_path / "answers.h5")
+    with h5py.File(tmp_path / "answers.h5", "a") as file:
+        file.attrs["pairs"] = "gone.h5"
+    assert list(compare_model(folder, folder / "fine_tune.keras", tmp_path / "answers.h5")) == [
+        "input",
+        "float",
+        "int8",
+    ]
+
+
+def add_onnx(folder):
+    """A folder to whose manifest somebody added an ONNX file."""
+    (folder / "toy_float_64.onnx").write_bytes(b"onnx")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    digest = hashlib.sha256(b"onnx").hexdigest()
+    entry = {"file": "toy_float_64.onnx", "sha256": digest, "precision": "float", "tile": 64, "halo": 16, "stride": 32}
+    manifest["denoise"]["onnx"] = [entry]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+def test_quantizing_the_same_network_again_keeps_what_was_made_from_it(copied, pairs):
+    add_onnx(copied)
+    making.quantize_model(copied / "toy.keras", pairs, copied, making.QuantizeOptions(**SIZES), ("again",))
+    manifest = open_model(str(copied)).manifest
+    assert [one.file for one in manifest.denoise.onnx] == ["toy_float_64.onnx"]
+    assert manifest.fine_tune is not None
+    assert ("chained", 64, 1) in held(copied)
+    assert manifest.commands[-1] == "again"
+    assert not (copied / "toy_int8_320.tflite").exists()
+
+
+def test_another_network_drops_what_was_made_from_the_old_one_and_says_so(copied, pairs, tmp_path, caplog):
+    add_onnx(copied)
+    other = architecture("tomogan-compact").build()
+    other.save(tmp_path / "other.keras")
+    (copied / "notes.txt").write_text("mine")
+    (copied / "fine_tune_int8_64.tflite").write_bytes(b"mine too")
+    making.quantize_model(tmp_path / "other.keras", pairs, copied, making.QuantizeOptions(**SIZES))
+    manifest = open_model(str(copied)).manifest
+    assert (manifest.fine_tune, manifest.denoise.onnx) == (None, ())
+    assert "its Fine-Tune network mended another int8 network and is dropped; train it anew" in caplog.text
+    assert "toy_float_64.onnx: removed" in caplog.text
+    left = {path.name for path in copied.iterdir()}
+    assert left == {
+        *("manifest.json", "notes.txt", "toy.keras", "toy_float_64.tflite", "toy_int8_64.tflite"),
+        "fine_tune_int8_64.tflite",
+    }
+
+
+def test_uint8_networks_say_so_in_their_name_and_in_the_manifest(network, tmp_path):
+    one = architecture("tomogan-compact").build(channels=1)
+    one.save(tmp_path / "one.keras")
+    pairs = write_pairs(tmp_path / "pairs.h5", channels=1)
+    chosen = making.QuantizeOptions(**SIZES | {"io": "uint8", "float_tiles": ()})
+    making.quantize_model(tmp_path / "one.keras", pairs, tmp_path / "toy", chosen)
+    (file,) = open_model(str(tmp_path / "toy")).manifest.denoise.networks
+    assert (file.file, file.io) == ("toy_int8_64_uint8.tflite", "uint8")
+    assert LiteRT(tmp_path / "toy" / file.file, 1).uint8
+
+
+def test_a_tile_that_does_not_suit_the_network_is_refused_before_anything_is_done(network, pairs, tmp_path):
+    network.save(tmp_path / "toy.keras")
+    with pytest.raises(ValueError, match="tile: must be a multiple of 4, got 66"):
+        making.quantize_model(
+            tmp_path / "toy.keras", pairs, tmp_path / "m", making.QuantizeOptions(**SIZES | {"tiles": (66,)})
+        )
+    assert not (tmp_path / "m").exists()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"aware_minutes": 1, "aware_steps": 1}, "aware_minutes: give either"),
+        ({"batch": 0}, "batch: must be at least 1"),
+        ({"tiles": ()}, "tiles: give at least one"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(wrong, words):
+    with pytest.raises(ValueError, match=words):
+        making.QuantizeOptions(**wrong)
 
 
 def test_a_fine_tune_network_needs_the_folder_of_its_denoiser(folder, pairs, tmp_path):
@@ -216,13 +300,16 @@ def test_a_network_of_another_kind_is_refused(pairs, tmp_path):
     keras.Sequential([keras.layers.Input((8, 8, 3)), keras.layers.Conv2D(1, 1)], name="other").save(
         tmp_path / "o.keras"
     )
-    with pytest.raises(ModelError, match="holds a network 'other', expected one of tomogan_generator, fine_tune"):
+    with pytest.raises(ModelError, match="holds a network 'other' of 3 channels; expected one of tomogan_generator"):
         making.quantize_model(tmp_path / "o.keras", pairs, tmp_path / "m", making.QuantizeOptions())
 
 
-def test_a_file_that_is_no_network_is_refused(pairs, tmp_path):
-    (tmp_path / "o.keras").write_text(json.dumps({}))
-    with pytest.raises(ModelError, match="Keras cannot load it"):
+@pytest.mark.parametrize(
+    "ruin", [lambda raw: b"{}", lambda raw: raw[: len(raw) // 2], lambda raw: raw[:900] + raw[2000:]]
+)
+def test_a_ruined_keras_file_is_named(folder, pairs, tmp_path, ruin):
+    (tmp_path / "o.keras").write_bytes(ruin((folder / "toy.keras").read_bytes()))
+    with pytest.raises(ModelError, match=r"o\.keras: Keras cannot load it"):
         making.quantize_model(tmp_path / "o.keras", pairs, tmp_path / "m", making.QuantizeOptions())
 
 
@@ -236,15 +323,18 @@ def command(module, *words):
 def test_four_commands_make_a_model_folder(pairs, tmp_path, capsys):
     network, shallow, made = tmp_path / "toy.keras", tmp_path / "fine_tune.keras", tmp_path / "toy"
     budget = ("--steps", 1, "--crop", 32, "--batch", 1)
-    assert command(train, pairs, network, *budget) == 0
+    assert command(train, pairs, network, *budget, "--architecture", "tomogan-compact") == 0
     assert "held out: error" in capsys.readouterr().out
     sizes = ("--samples", 4, "--tiles", 64)
-    assert command(quantize_command, network, pairs, made, *sizes, "--float-tiles", 64, "--made-by", "first") == 0
+    aware = ("--float-tiles", 64, "--made-by", "first", "--aware-steps", 1)
+    assert command(quantize_command, network, pairs, made, *sizes, *aware) == 0
     told = capsys.readouterr().out
     assert "float: PSNR" in told
     assert "int8: PSNR" in told
+    assert "int8-ptq: PSNR" in told
     assert command(train, pairs, shallow, *budget, "--fine-tune", made, "--fine-tune-pairs", 1) == 0
     assert command(quantize_command, shallow, tmp_path / "fine_tune.pairs.h5", made, *sizes, "--float-tiles") == 0
+    assert "chained: PSNR" in capsys.readouterr().out
     manifest = open_model(str(made)).manifest
     assert manifest.commands[0] == "first"
     assert [network.file for network in manifest.fine_tune.networks] == ["fine_tune_int8_64.tflite"]
@@ -257,7 +347,7 @@ def test_ctrl_c_in_training_says_how_to_go_on(pairs, tmp_path, capsys, monkeypat
     monkeypatch.setattr(Crops, "draw", interrupted)
     assert command(train, pairs, tmp_path / "toy.keras", "--steps", 1, "--crop", 32) == 130
     assert "go on with the same command and --resume" in capsys.readouterr().err
-    assert (tmp_path / "toy.keras.training" / "last.keras").exists()
+    assert (tmp_path / "toy.keras.training" / "last.npz").exists()
 
 
 def test_a_missing_backend_is_told_with_its_remedy(pairs, tmp_path, monkeypatch):

@@ -1,11 +1,16 @@
 """Whole slices through a network made of numpy whose reach and codes are known."""
 
+import shutil
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from tomopy_edge.errors import ModelError
 from tomopy_edge.job import Tally
+from tomopy_edge.networks.manifest import Model, open_model
 from tomopy_edge.networks.quantize import QuantParams, dequantize
-from tomopy_edge.networks.slices import Account, SliceNetwork
+from tomopy_edge.networks.slices import Account, SliceNetwork, open_network
 from tomopy_edge.networks.tiling import TileGrid
 
 
@@ -38,6 +43,7 @@ def run(network, noisy, halo=3, stride=10):
 def test_slices_survive_the_int8_trip_to_half_a_code(shape, stride):
     noisy = np.random.default_rng(0).normal(size=shape).astype(np.float32)
     clean, tally = run(Middle(params=QuantParams(0.05, -3)), noisy, stride=stride)
+    # Half a code where they are written, and not another half where they are read: noise is nowhere calm.
     np.testing.assert_allclose(clean, noisy, atol=0.0251)
     assert tally.counts == {}
 
@@ -91,3 +97,43 @@ def test_what_was_quantized_on_the_way_out_is_what_the_codes_say():
     noisy = np.full((1, 16, 16), 3.1, np.float32)
     clean, _ = run(Middle(params=params), noisy)
     np.testing.assert_array_equal(clean, dequantize(np.full((1, 16, 16), 19, np.int8), params))
+
+
+@pytest.fixture
+def model(tmp_path):
+    """A function that returns a model folder whose one network is a shipped file, described wrongly."""
+    shipped_model = open_model("tomogan")
+
+    def make(of, **wrong):
+        file = next(one for one in shipped_model.manifest.denoise.networks if one.precision == of)
+        shutil.copy(shipped_model.folder / file.file, tmp_path)
+        networks = replace(shipped_model.manifest.denoise, networks=(replace(file, **wrong),))
+        return Model(tmp_path, replace(shipped_model.manifest, denoise=networks)), networks
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("precision", "wrong", "words"),
+    [
+        ("float", {"precision": "int8"}, "the manifest's field precision is int8, but its input is float32"),
+        ("int8", {"precision": "float"}, "the manifest's field precision is float, but its input is quantized"),
+        ("int8", {"io": "uint8"}, "the manifest's field io says uint8, the file does not"),
+        ("int8", {"batch": 2}, r"takes tiles \(tile, y, x, channel\) of \(1, .*\), the manifest says \(2, "),
+    ],
+)
+def test_a_network_that_is_not_what_the_manifest_says_is_refused_by_the_field(model, precision, wrong, words):
+    opened, networks = model(precision, **wrong)
+    with pytest.raises(ModelError, match=rf"\.tflite: {words}"):
+        open_network(
+            opened, networks, networks.networks[0], shape=(64, 64), threads=1, account=Account("denoise", Tally())
+        )
+
+
+def test_a_network_for_another_number_of_slices_is_refused(model):
+    opened, networks = model("int8")
+    networks = replace(networks, channels=5)
+    with pytest.raises(ModelError, match=r"the manifest says \(1, \d+, \d+, 5\)"):
+        open_network(
+            opened, networks, networks.networks[0], shape=(64, 64), threads=1, account=Account("denoise", Tally())
+        )

@@ -18,14 +18,38 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "quantize",
         help="export a trained network as int8 and float .tflite",
         description="Export a trained network into a model folder: full int8 and float .tflite files for several tile "
-        "sizes, and the manifest. A Fine-Tune network is added to the folder of its denoiser. Needs the extra `train`.",
+        "sizes, and the manifest. With --aware-minutes the network is first trained on as an int8 network, and the "
+        "plain one is kept beside it as int8-ptq. A Fine-Tune network is added to the folder of its denoiser, and both "
+        "are joined in chained files. Needs the extra `train`.",
     )
     parser.add_argument("network", type=Path, help=".keras file that `tomopy-edge train` wrote")
-    parser.add_argument("pairs", type=Path, help="pairs that it was trained on, to measure ranges on")
+    parser.add_argument("pairs", type=Path, help="pairs that it was trained on, to measure ranges and to train on")
     parser.add_argument("folder", type=Path, help="model folder to make, or to add a Fine-Tune network to")
+    aware = parser.add_mutually_exclusive_group()
+    aware.add_argument(
+        "--aware-minutes", type=float, metavar="MINUTES", help="time to train on as an int8 network (default: none)"
+    )
+    aware.add_argument("--aware-steps", type=positive, metavar="BATCHES", help="the same, counted in batches")
     parser.add_argument("--tiles", type=positive, nargs="+", help="edges of the int8 tiles (default: 64 to 1152)")
     parser.add_argument("--float-tiles", type=positive, nargs="*", help="edges of the float tiles (default: 256)")
+    parser.add_argument(
+        "--batch",
+        type=positive,
+        default=1,
+        help="write int8 networks for so many tiles of up to 256 pixels at once too",
+    )
+    parser.add_argument(
+        "--io", choices=["int8", "uint8"], default="int8", help="what int8 networks take and give (default: int8)"
+    )
     parser.add_argument("--samples", type=positive, default=128, help="tiles to measure on (default: 128)")
+    parser.add_argument(
+        "--also",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="PAIRS",
+        help="further pairs, such as those of a real scan, for a third of these tiles; may be repeated",
+    )
     parser.add_argument("--seed", type=int, default=1, help="of their drawing (default: 1)")
     parser.add_argument(
         "--made-by", action="append", default=[], metavar="COMMAND", help="a command for the manifest; may be repeated"
@@ -34,25 +58,25 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Export, and print how the int8 network compares with the float one on the held-out pairs."""
+    """Export, and print how the int8 networks compare with the float one on the held-out pairs."""
     require_training()
     from tomopy_edge.cli.simulate import command_line
     from tomopy_edge.errors import ModelError
-    from tomopy_edge.training.comparison import compare
+    from tomopy_edge.training.comparison import compare_model
     from tomopy_edge.training.quantize import QuantizeOptions, quantize_model
 
     sizes: dict[str, Any] = {"tiles": args.tiles, "float_tiles": args.float_tiles}
     sizes = {name: tuple(edges) for name, edges in sizes.items() if edges is not None}
+    same = {name: getattr(args, name) for name in ("samples", "seed", "batch", "io", "aware_minutes", "aware_steps")}
     commands = (*args.made_by, command_line().split(" --made-by")[0])
     try:
-        chosen = QuantizeOptions(samples=args.samples, seed=args.seed, name=args.folder.name, **sizes)
-        written = quantize_model(args.network, args.pairs, args.folder, chosen, commands)
+        chosen = QuantizeOptions(name=args.folder.resolve().name, **same, **sizes)
+        quantize_model(args.network, args.pairs, args.folder, chosen, commands, tuple(args.also))
     except ValueError as error:
         raise ModelError(f"quantize: {error}") from None
     print(f"model: {args.folder}")  # noqa: T201 - what the command is for
-    int8 = args.folder / next(entry["file"] for entry in written if entry["precision"] == "int8")
-    for name, scores in compare(args.network, args.pairs, int8).items():
-        print(f"{name:>6}: PSNR {scores.psnr:.2f} dB, SSIM {scores.ssim:.4f}")  # noqa: T201
+    for name, scores in compare_model(args.folder, args.network, args.pairs).items():
+        print(f"{name:>9}: PSNR {scores.psnr:.2f} dB, SSIM {scores.ssim:.4f}")  # noqa: T201
     return 0
 
 

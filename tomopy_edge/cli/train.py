@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from tomopy_edge.cli import STOPPED
 from tomopy_edge.cli.scan_options import positive
 from tomopy_edge.job import Job, available_cores
+
+NAMED = (
+    *("minutes", "steps", "loss", "crop", "batch", "rate", "check_every", "patience", "precision", "seed"),
+    *("details", "even", "teacher_share", "vgg19", "pictures", "tensorboard"),
+)
+"""Options of a training that have a flag of the same name."""
 
 
 def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -16,30 +24,73 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = verbs.add_parser(
         "train",
         help="train a network on pairs",
-        description="Train the TomoGAN generator, or the Fine-Tune network of a model, on pairs that `tomopy-edge "
-        "simulate pairs` made. Ctrl-C leaves a checkpoint. Needs the extra `train`; KERAS_BACKEND chooses the backend.",
+        description="Train a denoiser, or the Fine-Tune network of a model, on pairs that `tomopy-edge simulate pairs` "
+        "made or on stacks of your own: datasets train_ns, train_gt, test_ns and test_gt. Ctrl-C leaves a checkpoint. "
+        "Needs the extra `train`; KERAS_BACKEND chooses the backend.",
     )
     parser.add_argument("pairs", type=Path, help="HDF5 file of pairs")
     parser.add_argument("model", type=Path, help=".keras file to write")
     budget = parser.add_mutually_exclusive_group(required=True)
     budget.add_argument("--minutes", type=float, help="time to train for")
-    budget.add_argument("--steps", type=positive, help="batches to train for")
-    parser.add_argument(
+    budget.add_argument("--steps", type=positive, help="steps to train for")
+    _add_network(parser.add_argument_group("network"))
+    _add_learning(parser.add_argument_group("learning"))
+    log = parser.add_argument_group("log")
+    log.add_argument("--check-every", type=positive, default=200, help="steps between two looks (default: 200)")
+    log.add_argument("--pictures", action="store_true", help="draw four held-out pairs at each look")
+    log.add_argument("--tensorboard", type=Path, metavar="FOLDER", help="write a log for TensorBoard, too")
+    parser.set_defaults(run=run)
+
+
+def _add_network(group: Any) -> None:
+    group.add_argument(
+        "--architecture",
+        default="tomogan",
+        help="tomogan, as published, or tomogan-compact, with a tenth of its operations (default: tomogan)",
+    )
+    group.add_argument(
+        "--channels", type=int, choices=(3, 1), default=3, help="adjacent slices that it sees (default: 3)"
+    )
+    group.add_argument("--start", type=Path, metavar="NETWORK", help=".keras file whose weights it starts from")
+    group.add_argument(
         "--fine-tune", type=Path, metavar="FOLDER", help="train the Fine-Tune network for the denoiser of this model"
     )
-    parser.add_argument("--fine-tune-pairs", type=positive, default=200, help="pairs to denoise for it (default: 200)")
-    parser.add_argument("--crop", type=positive, default=192, help="edge of a crop, pixels (default: 192)")
-    parser.add_argument("--batch", type=positive, default=6, help="crops in a batch (default: 6)")
-    parser.add_argument("--rate", type=float, default=1e-3, help="highest learning rate (default: 0.001)")
-    parser.add_argument(
+    group.add_argument("--fine-tune-pairs", type=positive, default=200, help="pairs to denoise for it (default: 200)")
+    group.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
+
+
+def _add_learning(group: Any) -> None:
+    group.add_argument(
+        "--loss",
+        choices=("mae+ms-ssim", "mae", "mse", "gan"),
+        help="what is made small (default: mae+ms-ssim; mae for a Fine-Tune network)",
+    )
+    group.add_argument(
+        "--details",
+        type=float,
+        default=0.0,
+        metavar="MORE",
+        help="how much more errors count on details thinner than 7 pixels (default: 0; the shipped models: 8)",
+    )
+    group.add_argument(
+        "--even", action="store_true", help="let clean crops weigh as much as noisy ones (the shipped models did)"
+    )
+    group.add_argument(
+        "--teacher", metavar="MODEL", help="model, or .keras file, whose answers are learned beside the truth"
+    )
+    group.add_argument("--teacher-share", type=float, default=0.5, help="their share (default: 0.5)")
+    group.add_argument("--vgg19", type=Path, metavar="WEIGHTS", help="VGG19 weights of Keras, for the loss gan")
+    group.add_argument("--crop", type=positive, default=192, help="edge of a crop, pixels (default: 192)")
+    group.add_argument("--batch", type=positive, default=6, help="crops in a batch (default: 6)")
+    group.add_argument("--rate", type=float, help="highest learning rate (default: 0.001; 0.0001 for the loss gan)")
+    group.add_argument("--patience", type=positive, help="looks without gain after which it stops (default: never)")
+    group.add_argument(
         "--precision",
-        choices=("float32", "bfloat16"),
+        choices=("float32", "bfloat16", "float16"),
         default="float32",
         help="bfloat16 takes half the time on processors with AVX512-BF16 or AMX (default: float32)",
     )
-    parser.add_argument("--seed", type=int, default=1, help="of weights and crops (default: 1)")
-    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
-    parser.set_defaults(run=run)
+    group.add_argument("--seed", type=int, default=1, help="of weights and crops (default: 1)")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -47,24 +98,32 @@ def run(args: argparse.Namespace) -> int:
     from tomopy_edge.cli.quantize import require_training
     from tomopy_edge.errors import DataError
     from tomopy_edge.networks.manifest import open_model
-    from tomopy_edge.training.fine_tune import build_fine_tune, write_answers
-    from tomopy_edge.training.generator import build_generator
+    from tomopy_edge.training import fine_tune, teacher
+    from tomopy_edge.training.architectures import architecture
     from tomopy_edge.training.train import TrainOptions, train
 
     require_training()
-    names = ("minutes", "steps", "crop", "batch", "rate", "precision", "seed")
+    # A Fine-Tune network mends codes one by one: structure is the denoiser's affair.
+    loss = args.loss or ("mae" if args.fine_tune else "mae+ms-ssim")
+    rate = args.rate or (1e-4 if loss == "gan" else 1e-3)
+    given = {name: getattr(args, name) for name in NAMED} | {"loss": loss, "rate": rate}
     try:
-        chosen = TrainOptions(**{name: getattr(args, name) for name in names}, vary=args.fine_tune is None)
+        chosen = TrainOptions(**given, vary=args.fine_tune is None)
     except ValueError as error:
         raise DataError(f"train: {error}") from None
-    pairs, build = args.pairs, build_generator
+    job = Job(ncore=available_cores())
+    pairs, answers = args.pairs, None
+    build = partial(architecture(args.architecture).build, channels=args.channels)
     if args.fine_tune:
-        pairs, build = args.model.with_suffix(".pairs.h5"), build_fine_tune
+        pairs, build = args.model.with_suffix(".pairs.h5"), partial(architecture("fine-tune").build, channels=1)
         if not pairs.exists():
-            job = Job(ncore=available_cores())
-            write_answers(open_model(str(args.fine_tune)), args.pairs, pairs, most=args.fine_tune_pairs, job=job)
+            model = open_model(str(args.fine_tune))
+            fine_tune.write_answers(model, args.pairs, pairs, most=args.fine_tune_pairs, job=job)
+    if args.teacher:
+        answers = args.model.with_suffix(".teacher.h5")
+        teacher.write_answers(teacher.find_teacher(args.teacher), pairs, answers, job=job)
     try:
-        scores = train(build, pairs, args.model, chosen, resume=args.resume)
+        scores = train(build, pairs, args.model, chosen, resume=args.resume, start=args.start, teacher=answers)
     except KeyboardInterrupt:
         sys.stderr.write("tomopy-edge: stopped; go on with the same command and --resume\n")
         return STOPPED

@@ -9,7 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomopy_edge.errors import ModelError
-from tomopy_edge.networks.quantize import QuantParams
+from tomopy_edge.networks.quantize import HIGHEST, LOWEST, QuantParams
+from tomopy_edge.networks.tflite_graph import read_graph
+
+SMALLEST, LARGEST = 1e-12, 1e6
+"""Between them lie the scales of every network that means something; others can end the process inside LiteRT."""
 
 
 class LiteRT:
@@ -17,7 +21,8 @@ class LiteRT:
 
     Parameters
     ----------
-    path : the .tflite file: one input (tile, y, x, channel), one output (tile, y, x, 1), both int8 or both float32
+    path : the .tflite file: one input (tile, y, x, channel), one output (tile, y, x, 1), both int8, both uint8 or
+        both float32. Codes of uint8 are hidden: they are the int8 ones, 128 higher
     threads : threads that one inference uses; LiteRT's own default is one
 
     Raises
@@ -28,12 +33,13 @@ class LiteRT:
     def __init__(self, path: Path, threads: int) -> None:
         from ai_edge_litert.interpreter import Interpreter
 
+        _check(path)
         try:
             # From memory: the file can then be replaced while it is in use.
             interpreter = Interpreter(model_content=path.read_bytes(), num_threads=threads)
             interpreter.allocate_tensors()
         except (OSError, RuntimeError, ValueError) as error:
-            raise ModelError(f"{path}: LiteRT cannot load it: {error}") from None
+            raise ModelError(f"{path}: is damaged, or LiteRT has no kernel for it: {error}") from None
         inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
         if len(inputs) != 1 or len(outputs) != 1:
             raise ModelError(f"{path}: expected one input and one output, got {len(inputs)} and {len(outputs)}")
@@ -44,6 +50,10 @@ class LiteRT:
                 f"{path}: expected an input (tile, y, x, channel) and an output (tile, y, x, 1), "
                 f"got {shape} and {tuple(given['shape'])}"
             )
+        if taken["dtype"] != given["dtype"]:
+            kinds = " and ".join(np.dtype(end["dtype"]).name for end in (taken, given))
+            raise ModelError(f"{path}: expected an input and an output of one type, got {kinds}")
+        self.uint8 = taken["dtype"] == np.uint8
         self.input_params = _params(taken, path, "input")
         self.output_params = _params(given, path, "output")
         self.shape: tuple[int, int, int, int] = shape
@@ -54,23 +64,59 @@ class LiteRT:
         """Return the network's answer (tile, y, x) to `tiles` (tile, y, x, channel)."""
         if self._interpreter is None:
             raise RuntimeError("this network is closed")
-        self._interpreter.set_tensor(self._input, tiles)
+        self._interpreter.set_tensor(self._input, _flipped(tiles, np.uint8) if self.uint8 else tiles)
         self._interpreter.invoke()
         # get_tensor copies, so that the next inference cannot change what was returned.
         answer: NDArray[Any] = self._interpreter.get_tensor(self._output)[..., 0]
-        return answer
+        return _flipped(answer, np.int8) if self.uint8 else answer
 
     def close(self) -> None:
         """Free the interpreter."""
         self._interpreter = None
 
 
+def _check(path: Path) -> None:
+    """Raise a `ModelError` for what LiteRT does not survive, or would run in float without a word."""
+    graph = read_graph(path)
+    tensors = {id(tensor): tensor for operator in graph.operators for tensor in operator.tensors}
+    for tensor in tensors.values():
+        if tensor.type not in {"INT8", "UINT8"}:
+            continue
+        if not tensor.scales or not all(SMALLEST <= scale <= LARGEST for scale in tensor.scales):
+            found = f"the scale {min(tensor.scales):g}" if tensor.scales else "no scale"
+            raise ModelError(f"{path}: the quantized tensor {tensor.name!r} has {found}, so its codes mean nothing")
+        lowest, highest = (LOWEST, HIGHEST) if tensor.type == "INT8" else (0, HIGHEST - LOWEST)
+        if len(tensor.zero_points) != len(tensor.scales) or not all(
+            lowest <= point <= highest for point in tensor.zero_points
+        ):
+            raise ModelError(f"{path}: the quantized tensor {tensor.name!r} has no zero point that is a code")
+    known = {id(tensor) for tensor in (*graph.inputs, *graph.constants)}
+    for operator in graph.operators:
+        if not {id(one) for one in operator.inputs if one is not None} <= known or known & set(
+            map(id, operator.outputs)
+        ):
+            raise ModelError(
+                f"{path}: is damaged: its {operator.name} reads what nothing computes, or computes it twice"
+            )
+        known |= set(map(id, operator.outputs))
+    floats = [tensor.name for tensor in tensors.values() if tensor.type == "FLOAT32"]
+    if floats and any(tensor.type != "FLOAT32" for tensor in (*graph.inputs, *graph.outputs)):
+        raise ModelError(
+            f"{path}: takes or gives integers, yet {len(floats)} of its tensors are float32, such as {floats[0]!r}: it "
+            "is not a full int8 network"
+        )
+
+
+def _flipped(codes: NDArray[Any], kind: type[np.int8 | np.uint8]) -> NDArray[Any]:
+    """Return codes that are 128 higher as uint8, or 128 lower as int8: the highest bit is the other way round."""
+    return (codes.view(np.uint8) ^ np.uint8(128)).view(kind)
+
+
 def _params(tensor: Any, path: Path, end: str) -> QuantParams | None:
+    """Return how one end of a network is quantized, as int8 codes; None where it is float32."""
     if tensor["dtype"] == np.float32:
         return None
-    if tensor["dtype"] != np.int8:
-        raise ModelError(f"{path}: expected an int8 or float32 {end}, got {np.dtype(tensor['dtype']).name}")
+    if tensor["dtype"] not in (np.int8, np.uint8):
+        raise ModelError(f"{path}: expected an int8, uint8 or float32 {end}, got {np.dtype(tensor['dtype']).name}")
     scale, zero_point = tensor["quantization"]
-    if not scale > 0:
-        raise ModelError(f"{path}: the int8 {end} has no scale, so its codes mean nothing")
-    return QuantParams(float(scale), int(zero_point))
+    return QuantParams(float(scale), int(zero_point) - (128 if tensor["dtype"] == np.uint8 else 0))

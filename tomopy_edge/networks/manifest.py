@@ -27,8 +27,9 @@ class NetworkFile:
     sha256: str
     """What the file's bytes must hash to."""
 
-    precision: Literal["int8", "float"]
-    """What it computes in."""
+    precision: Literal["int8", "int8-ptq", "chained", "float"]
+    """What it computes in: "int8" as recipes run it, "int8-ptq" without the training that is aware of codes, "chained"
+    with the Fine-Tune network behind it, or "float"."""
 
     tile: int
     """Edge of the tiles it takes, pixels."""
@@ -41,6 +42,12 @@ class NetworkFile:
 
     stride: int
     """From one tile to the next, pixels; less than tile - 2 * halo where neighbouring cores are blended."""
+
+    io: Literal["int8", "uint8"] = "int8"
+    """What an int8 network takes and gives in its file."""
+
+    reach: int | None = None
+    """How far one output pixel looks, where that is not the reach of the other files: chained networks look further."""
 
     def __post_init__(self) -> None:
         if Path(self.file).name != self.file:
@@ -66,7 +73,10 @@ class NetworkSet:
     """Its poolings together: tiles, halos and strides must be multiples of it, or a tile sees another pooling grid."""
 
     networks: tuple[NetworkFile, ...]
-    """The exported files."""
+    """The exported .tflite files."""
+
+    onnx: tuple[NetworkFile, ...] = ()
+    """The same network as .onnx files, for other runtimes."""
 
     def __post_init__(self) -> None:
         if self.multiple < 1 or self.reach < 0:
@@ -75,7 +85,7 @@ class NetworkSet:
             )
         if self.channels < 1 or self.channels % 2 == 0:
             raise ValueError(f"channels: must be odd, so that there is a middle slice; got {self.channels}")
-        for network in self.networks:
+        for network in (*self.networks, *self.onnx):
             if network.tile % self.multiple or network.halo % self.multiple or network.stride % self.multiple:
                 raise ValueError(
                     f"networks: tile, halo and stride of {network.file} must be multiples of {self.multiple}, "
@@ -89,7 +99,7 @@ class NetworkSet:
 
     def is_exact(self, network: NetworkFile) -> bool:
         """Return whether tiling with `network` changes nothing: its halo covers the reach."""
-        return network.halo >= self.reach
+        return network.halo >= (self.reach if network.reach is None else network.reach)
 
     def choose(self, precision: str, tile: int | None, shape: tuple[int, int]) -> NetworkFile:
         """Return the file for slices of `shape` (y, x): the one with `tile`, or the exact one that computes least.
@@ -100,13 +110,20 @@ class NetworkSet:
         """
         fitting = [network for network in self.networks if network.precision == precision]
         if not fitting:
-            raise ModelError(f"the model holds no {precision} network")
+            held = sorted({network.precision for network in self.networks})
+            raise ModelError(f"the model holds no {precision} network (it holds: {', '.join(held) or 'none'})")
         if tile is not None:
             fitting = [network for network in fitting if network.tile == tile]
             if not fitting:
                 sizes = sorted({n.tile for n in self.networks if n.precision == precision})
                 raise ModelError(f"the model holds no {precision} network for tiles of {tile} pixels, only of {sizes}")
-        return min(fitting, key=lambda n: (not self.is_exact(n), computed_pixels(n.grid(shape))))
+
+        def price(network: NetworkFile) -> tuple[bool, int, int, bool]:
+            # A batch that is not full is computed all the same.
+            tiles = -(-computed_pixels(network.grid(shape)) // (network.batch * network.tile**2)) * network.batch
+            return not self.is_exact(network), tiles * network.tile**2, network.batch, network.io == "uint8"
+
+        return min(fitting, key=price)
 
 
 @options

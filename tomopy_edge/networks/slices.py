@@ -14,7 +14,7 @@ from tomopy_edge.job import Tally
 from tomopy_edge.networks.backend import Backend
 from tomopy_edge.networks.litert import LiteRT
 from tomopy_edge.networks.manifest import Model, NetworkFile, NetworkSet
-from tomopy_edge.networks.quantize import HIGHEST, LOWEST, dequantize, quantize
+from tomopy_edge.networks.quantize import HIGHEST, LOWEST, QuantParams, dequantize_slices, quantize
 from tomopy_edge.networks.tiling import TileGrid, blend, cut, seam_index, stitch
 
 
@@ -51,10 +51,13 @@ def open_network(
     backend = LiteRT(path, threads)
     expected = (network.batch, network.tile, network.tile, networks.channels)
     if backend.shape != expected:
-        raise ModelError(f"{path}: takes tiles of {backend.shape}, the manifest says {expected}")
+        raise ModelError(f"{path}: takes tiles (tile, y, x, channel) of {backend.shape}, the manifest says {expected}")
+    if network.precision != "float" and backend.uint8 != (network.io == "uint8"):
+        raise ModelError(f"{path}: the manifest's field io says {network.io}, the file does not")
     for end, params in (("input", backend.input_params), ("output", backend.output_params)):
         if (params is None) != (network.precision == "float"):
-            raise ModelError(f"{path}: the manifest calls it {network.precision}, its {end} says otherwise")
+            found = "float32" if params is None else "quantized"
+            raise ModelError(f"{path}: the manifest's field precision is {network.precision}, but its {end} is {found}")
     return SliceNetwork(backend, network.grid(shape), account, exact=networks.is_exact(network))
 
 
@@ -102,6 +105,11 @@ class SliceNetwork:
                 tally.measure(stage, "seam index", seam_index(clean[z], self._grid))
         return clean
 
+    @property
+    def output_params(self) -> QuantParams | None:
+        """How the network's answers are quantized, None where they are not."""
+        return self._backend.output_params
+
     def close(self) -> None:
         """Give the runtime back."""
         self._backend.close()
@@ -141,5 +149,5 @@ class SliceNetwork:
             tally = self._account.tally
             tally.count(self._account.stage, "pixels at the end of the int8 output range", round(stuck))
         if self._grid.overlap:
-            return blend(dequantize(answers, params), self._grid)
-        return dequantize(stitch(answers, self._grid), params)
+            return blend(dequantize_slices(answers, params), self._grid)
+        return dequantize_slices(stitch(answers, self._grid), params)

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from tomopy_edge.data import Float32
-from tomopy_edge.errors import ModelError
+from tomopy_edge.errors import DataError, ModelError
+from tomopy_edge.training.aware import copy_of
+from tomopy_edge.training.ranges import Span, activation_ranges, stored_layers
 from tomopy_edge.training.samples import Crops, open_pairs
 
 TAIL = 0.5
@@ -19,35 +21,51 @@ A wider range spares the noise of the poorest scans and costs all others, as the
 of 0.1, 0.5 and 1 %, 0.1 lost most SSIM on held-out pairs, and 1 % clips a quarter of the pixels of the poorest."""
 
 ANSWERS = (-1.0, 2.0)
-"""Range of the int8 output, network units; a tile with an answer beyond it is not measured on.
+"""Range of the int8 output, network units.
 
 Matter that fills blocks is at most about 1 by the definition of the unit; what is saturated here are the middles of
 specks twice as dense and the undershoot of the strongest refraction, and it is counted. The step is 0.012; a wider
 range costs SSIM in calm slices."""
 
+NONSENSE, LOOKED_AT = 0.1, 8
+"""Share of a network's answers beyond `ANSWERS` that no trained network gives, and how many tiles are looked at."""
+
+ALSO = 1 / 3
+"""Share of the tiles that is drawn from further files of pairs, where any are given."""
+
 
 @dataclass(frozen=True)
 class Calibration:
-    """Tiles for a quantizer.
+    """What a quantizer knows of the values in a network.
 
     Attributes
     ----------
-    tiles : (tile, y, x, channel), network units, clipped to `span`
+    ranges : for each group of tensors, the values that its 256 codes cover (see `ranges.activation_ranges`)
+    tiles : (tile, y, x, channel), network units, clipped to `span`: what the ranges were measured on
     span : least and largest value of the int8 input
     clipped : share of the noisy values that were outside it
-    left_out : tiles that were not taken for their answers
     """
 
+    ranges: dict[str, Span]
     tiles: Float32
-    span: tuple[float, float]
+    span: Span
     clipped: float
-    left_out: int
 
 
 def calibrate(
-    network: Any, pairs: Path, *, count: int, tile: int, seed: int, span: tuple[float, float] | None = None
+    network: Any,
+    pairs: Path,
+    *,
+    count: int,
+    tile: int,
+    seed: int,
+    span: Span | None = None,
+    also: tuple[Path, ...] = (),
 ) -> Calibration:
-    """Return tiles of the pairs' noisy side for `network`, a Keras model that takes their channels.
+    """Return the ranges of `network`, a Keras model, on tiles of the pairs' noisy side.
+
+    The input's range is cut at percentiles (`TAIL`), the output's is `ANSWERS`, and of all ranges for what lies between
+    them the one with the least squared error is taken.
 
     Parameters
     ----------
@@ -57,27 +75,53 @@ def calibrate(
     tile : their edge, pixels; less where the slices are smaller
     seed : of the drawing
     span : range of the int8 input; None leaves `TAIL` percent of the values beyond either end
+    also : further files of pairs, such as those of real scans, from which a third of the tiles is drawn
 
     Raises
     ------
-    ModelError : where no tile is answered within `ANSWERS`
+    DataError : where a file of pairs holds other slices than the network takes
+    ModelError : where most answers are beyond `ANSWERS`
     """
-    with open_pairs(pairs, network.input_shape[-1]) as file:
-        crop = min(tile, *file["train_gt"].shape[1:])
-        crops = Crops(file["train_ns"], file["train_gt"], crop, count, seed, vary=span is None)
-        drawn, _ = crops.draw(0)
+    drawn = _draw(network, pairs, also, count=count, tile=tile, seed=seed, vary=span is None)
     if span is None:
         least, most = np.percentile(drawn, (TAIL, 100 - TAIL))
-        span = (float(least), float(most))
-    clipped = float(np.mean((drawn < span[0]) | (drawn > span[1])))
+        # 0 must have a code.
+        span = (min(float(least), 0.0), max(float(most), 0.0))
     tiles = np.clip(drawn, np.float32(span[0]), np.float32(span[1]))
-    answers = np.concatenate([network.predict_on_batch(one[None]) for one in tiles])
-    fitting = (answers.min(axis=(1, 2, 3)) >= ANSWERS[0]) & (answers.max(axis=(1, 2, 3)) <= ANSWERS[1])
-    tiles = tiles[fitting]
-    if not len(tiles):
+    network = copy_of(network, network.get_weights())
+    beyond = np.mean([_share_beyond(network.predict_on_batch(one[None]), ANSWERS) for one in tiles[:LOOKED_AT]])
+    if beyond > NONSENSE:
         raise ModelError(
-            f"every one of the {count} tiles has answers beyond {ANSWERS}; the network is not trained well"
+            f"{100 * beyond:.0f} % of the network's answers to {pairs} are beyond {ANSWERS}, the range of the int8 "
+            "output; the network is not trained well, or the pairs are in another unit than it was trained in"
         )
-    # The ends of the input's range are met exactly.
-    tiles[0, 0, 0], tiles[0, -1, -1] = span
-    return Calibration(tiles, span, clipped, int(np.count_nonzero(~fitting)))
+    stored = stored_layers(network)
+    given, answered = stored[network.layers[0].name], stored[network.layers[-1].name]
+    ranges = activation_ranges(network, tiles) | {given: span, answered: ANSWERS}
+    return Calibration(ranges, tiles, span, _share_beyond(drawn, span))
+
+
+def _share_beyond(values: Float32, span: Span) -> float:
+    return float(np.mean((values < span[0]) | (values > span[1])))
+
+
+def _draw(
+    network: Any, pairs: Path, also: tuple[Path, ...], *, count: int, tile: int, seed: int, vary: bool
+) -> Float32:
+    """Return tiles (tile, y, x, channel) of all files, all of the size that the smallest slices allow."""
+    edge = tile
+    for path in (pairs, *also):
+        with open_pairs(path, network.input_shape[-1]) as file:
+            edge = min(edge, *file["train_gt"].shape[1:])
+    multiple = 8
+    edge -= edge % multiple
+    if edge < multiple:
+        raise DataError(f"{pairs}: its slices are smaller than {multiple} pixels, so no tile can be measured on")
+    further = round(count * ALSO / len(also)) if also else 0
+    counts = [count - further * len(also), *[further] * len(also)]
+    drawn = []
+    for path, some in zip((pairs, *also), counts, strict=True):
+        if some:
+            with open_pairs(path, network.input_shape[-1]) as file:
+                drawn.append(Crops(file["train_ns"], file["train_gt"], edge, some, seed, vary=vary).draw(0)[0])
+    return np.concatenate(drawn)

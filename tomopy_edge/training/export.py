@@ -5,14 +5,27 @@ from __future__ import annotations
 import contextlib
 import io
 import warnings
-from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from tomopy_edge.data import Float32
 from tomopy_edge.errors import ModelError
-from tomopy_edge.networks.quantize import HIGHEST, LOWEST, QuantParams
+from tomopy_edge.training.aware import simulate
+from tomopy_edge.training.ranges import Span
+
+
+def load_network(trained: Path) -> Any:
+    """Return the Keras model in a .keras file.
+
+    Raises
+    ------
+    ModelError : where Keras cannot load it
+    """
+    import keras
+
+    try:
+        return keras.models.load_model(trained, compile=False)
+    except Exception as error:  # noqa: BLE001 - a ruined file fails in Keras in as many ways as there are bytes
+        raise ModelError(f"{trained}: Keras cannot load it: {error}") from None
 
 
 def fixed(build: Any, network: Any, tile: int) -> Any:
@@ -27,22 +40,22 @@ def export_float(network: Any) -> bytes:
     return _converted(_converter(network))
 
 
-def export_int8(network: Any, tiles: Iterable[Float32], answers: tuple[float, float]) -> bytes:
-    """Return a network of fixed size as a full int8 .tflite file: int8 in, int8 out, nothing between them in float.
+def export_int8(network: Any, ranges: dict[str, Span], tile: int) -> bytes:
+    """Return a network as a full int8 .tflite file: int8 in, int8 out, nothing between them in float.
 
-    Weights get a scale for each output channel, activations one for each tensor: what TensorFlow calls post-training
-    full-integer quantization. An activation's range is the least and largest value that `tiles` bring about, so their
-    extremes set the input's range; the output's is given.
+    Weights get a scale for each output channel, by their largest magnitude; activations get the scale and the zero
+    point of their range. So a float network becomes what TensorFlow calls post-training full-integer quantization, and
+    one that `aware.train_aware` trained becomes what it was trained as.
 
     Parameters
     ----------
-    network : Keras model, (batch, tile, tile, channel) -> (batch, tile, tile, 1)
-    tiles : (tile, tile, channel) each, network units: what the network will see at work
-    answers : least and largest value of the output, network units
+    network : Keras model, (batch, y, x, channel) -> (batch, y, x, 1)
+    ranges : see `ranges.activation_ranges`
+    tile : rows and columns of the export, pixels
 
     Raises
     ------
-    ModelError : where the converter left something in float
+    ModelError : where the converter left something in float, or changed scales on the way
 
     References
     ----------
@@ -51,21 +64,19 @@ def export_int8(network: Any, tiles: Iterable[Float32], answers: tuple[float, fl
     """
     import tensorflow as tf
 
-    def representative() -> Iterator[list[Float32]]:
-        for tile in tiles:
-            yield [tile[None]]
-
-    converter = _converter(network)
+    # Without rounded kernels: the converter rounds them by the same rule, and only so those of transposed convolutions.
+    converter = _converter(simulate(network, ranges, (1, tile, tile), kernels=False))
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = representative
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = tf.int8
     converter.inference_output_type = tf.int8
     made = _converted(converter)
     left = float_tensors(made)
     if left:
         raise ModelError(f"the converter left tensors in float: {', '.join(left)}")
-    return _with_output(made, answers)
+    requantized = operators(made).count("QUANTIZE")
+    if requantized:
+        raise ModelError(f"the converter put in {requantized} QUANTIZE operations, so it used other ranges than given")
+    return made
 
 
 def _converter(network: Any) -> Any:
@@ -90,69 +101,13 @@ def float_tensors(tflite: bytes) -> list[str]:
     from ai_edge_litert.tools import flatbuffer_utils
 
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(tflite))
-    integers = (schema.TensorType.INT8, schema.TensorType.INT32)
+    integers = (schema.TensorType.INT8, schema.TensorType.UINT8, schema.TensorType.INT32)
     return [tensor.name.decode() for tensor in model.subgraphs[0].tensors if tensor.type not in integers]
 
 
-def _with_output(tflite: bytes, answers: tuple[float, float]) -> bytes:
-    """Return a network with another range of its int8 output: its last operation rescales its sums to any."""
+def operators(tflite: bytes) -> list[str]:
+    """Return the names of the operators of a .tflite file, in order."""
     from ai_edge_litert.tools import flatbuffer_utils
 
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(tflite))
-    graph = model.subgraphs[0]
-    params = quant_params(answers)
-    graph.tensors[graph.outputs[0]].quantization.scale = [params.scale]
-    graph.tensors[graph.outputs[0]].quantization.zeroPoint = [params.zero_point]
-    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
-
-
-def quant_params(span: tuple[float, float]) -> QuantParams:
-    """Return the scale and the zero point whose 256 codes cover a range that holds 0, with a code for 0 itself."""
-    scale = (span[1] - span[0]) / (HIGHEST - LOWEST)
-    return QuantParams(scale, round(LOWEST - span[0] / scale))
-
-
-def with_tile(tflite: bytes, tile: int) -> bytes:
-    """Return a fully convolutional .tflite network for tiles of another size, with the very same weights and scales.
-
-    So networks of all sizes give the same codes, which exports of their own would not: each would measure its ranges
-    on other tiles. Only shapes are changed: those of the activations, and the target sizes of the upsamplings.
-
-    Parameters
-    ----------
-    tflite : a network for square tiles
-    tile : edge of the tiles it is wanted for; every level of the network must divide it as it divides its own
-
-    Raises
-    ------
-    ValueError : where a level of the network would not have a whole size
-    """
-    from ai_edge_litert import schema_py_generated as schema
-    from ai_edge_litert.tools import flatbuffer_utils
-
-    model = flatbuffer_utils.read_model_from_bytearray(bytearray(tflite))
-    graph = model.subgraphs[0]
-    present = int(graph.tensors[graph.inputs[0]].shape[1])
-
-    def scaled(edge: int) -> int:
-        whole, rest = divmod(int(edge) * tile, present)
-        if rest:
-            raise ValueError(f"tile: a network for {present} pixels has a level of {edge}, which {tile} does not scale")
-        return whole
-
-    constants = {i for i, tensor in enumerate(graph.tensors) if model.buffers[tensor.buffer].data is not None}
-    for i, tensor in enumerate(graph.tensors):
-        tensor.shapeSignature = None  # it would leave the batch open, and the Edge TPU takes no open shapes
-        if i not in constants:
-            batch, y, x, channels = tensor.shape
-            tensor.shape = [batch, scaled(y), scaled(x), channels]
-    resized = set()
-    for operator in graph.operators:
-        if model.operatorCodes[operator.opcodeIndex].builtinCode == schema.BuiltinOperator.RESIZE_BILINEAR:
-            resized.add(graph.tensors[operator.inputs[1]].buffer)
-    for buffer in resized:
-        edges = np.frombuffer(bytes(model.buffers[buffer].data), np.int32)
-        model.buffers[buffer].data = np.frombuffer(
-            np.array([scaled(edge) for edge in edges], np.int32).tobytes(), np.uint8
-        )
-    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+    return [flatbuffer_utils.opcode_to_name(model, one.opcodeIndex) for one in model.subgraphs[0].operators]

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from tomopy_edge.data import Float32
 from tomopy_edge.job import Job
 from tomopy_edge.networks.manifest import Model
-from tomopy_edge.networks.slices import Account, open_network
+from tomopy_edge.networks.quantize import dequantize, quantize
+from tomopy_edge.networks.slices import Account, SliceNetwork, open_network
 from tomopy_edge.progress import track
 from tomopy_edge.simulation.files import new_hdf5
 from tomopy_edge.training.samples import open_pairs
@@ -57,11 +59,15 @@ def build_fine_tune(y: int | None = None, x: int | None = None, channels: int = 
 def write_answers(model: Model, pairs: Path, answers: Path, *, most: int, job: Job) -> None:
     """Put the noisy side of pairs through a model's int8 denoiser, and write a file of pairs for the Fine-Tune network.
 
+    A model that holds a plain int8 network beside its trained one ("int8-ptq" and "int8") answers with the two in turn,
+    so that one Fine-Tune network serves both.
+
     Parameters
     ----------
     model : whose denoiser answers; slices go through it whole, or in tiles that leave no seam
     pairs : see `simulation.files.write_pairs`
-    answers : file to write: `train_ns` (pair, y, x, 1) and so on, float32, in network units
+    answers : file to write: `train_ns` (pair, y, x, 1) and so on, float32, in network units; its attribute `pairs` says
+        what was denoised
     most : pairs for training to use of all there are
     job : its threads
 
@@ -71,16 +77,32 @@ def write_answers(model: Model, pairs: Path, answers: Path, *, most: int, job: J
     OutputError : where `answers` exists or cannot be written
     """
     networks = model.manifest.denoise
+    held = {network.precision for network in networks.networks}
+    precisions = [name for name in ("int8-ptq", "int8") if name in held] or ["int8"]
     with open_pairs(pairs, networks.channels) as file, new_hdf5(answers) as made:
+        made.attrs["pairs"] = str(pairs.resolve())
         _, y, x = file["train_gt"].shape
-        chosen = networks.choose("int8", None, (y, x))
         account = Account("fine_tune", job.tally)
-        network = open_network(model, networks, chosen, shape=(y, x), threads=job.ncore, account=account)
+        denoisers = [
+            open_network(
+                model, networks, networks.choose(name, None, (y, x)), shape=(y, x), threads=job.ncore, account=account
+            )
+            for name in precisions
+        ]
         for part in ("test", "train"):
             count = min(len(file[f"{part}_ns"]), most)
             noisy = made.create_dataset(f"{part}_ns", (count, y, x, 1), "f4", chunks=(1, min(y, 128), min(x, 128), 1))
             truth = made.create_dataset(f"{part}_gt", (count, y, x), "f2", chunks=(1, min(y, 128), min(x, 128)))
             for i in track(range(count), total=count, what=f"answers to {part}"):
-                noisy[i, ..., 0] = network(np.moveaxis(file[f"{part}_ns"][i].astype(np.float32), 2, 0))[0]
+                stack = np.moveaxis(file[f"{part}_ns"][i].astype(np.float32), 2, 0)
+                noisy[i, ..., 0] = _codes(denoisers[i % len(denoisers)], stack)
                 truth[i] = file[f"{part}_gt"][i]
-        network.close()
+        for denoiser in denoisers:
+            denoiser.close()
+
+
+def _codes(denoiser: SliceNetwork, stack: Float32) -> Float32:
+    """Return a slice (y, x) as the denoiser's codes alone tell it, which is all that the Fine-Tune network will see."""
+    answer: Float32 = denoiser(stack)[0]
+    params = denoiser.output_params
+    return answer if params is None else dequantize(quantize(answer, params)[0], params)

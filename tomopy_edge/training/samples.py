@@ -1,17 +1,16 @@
-"""A file of training pairs: whether it can be learned from, and random crops of it."""
+"""Random crops of training pairs, and how they are varied so that a network learns matter and not accidents."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tomopy_edge.data import Float32
-from tomopy_edge.errors import DataError
+from tomopy_edge.training.pairs_file import open_pairs
+
+__all__ = ["Crops", "open_pairs"]
 
 ZOOM = (0.6, 1.25)
 """By how much a crop's values are multiplied at random: a scan's unit is an estimate, and no network may rely on it."""
@@ -22,6 +21,11 @@ or refraction is strong, what surrounds matter is not at zero, and a network mus
 
 LIFTED = 0.3
 """Share of the crops that are lifted."""
+
+BINNED = 0.1
+"""Share of the crops that are cut twice as large and averaged in blocks of 2x2, as a detector with binned pixels
+would see them. They stay true pairs, for averaging is linear. Nothing is magnified: interpolated noise is alike in
+neighbours, as no detector's is, and a network that learned it would take fine matter for noise."""
 
 TRIES = 4
 """So many crops are drawn until one shows more than background; the last is kept, for calm is learned too."""
@@ -40,7 +44,9 @@ class Crops:
     crop : rows and columns of a crop
     batch : crops in a batch
     seed : of all drawing
-    vary : whether values are multiplied and lifted at random; not where the codes of a quantizer are to be learned
+    vary : whether values are multiplied, lifted and binned at random; not where the codes of a quantizer are learned
+    teacher : open dataset (pair, y, x) of a teacher's answers to the noisy side, or None
+    share : of the teacher's answer in what is learned; the rest is the truth
     """
 
     noisy: Any
@@ -49,6 +55,8 @@ class Crops:
     batch: int
     seed: int
     vary: bool = True
+    teacher: Any = None
+    share: float = 0.5
 
     def draw(self, step: int) -> tuple[Float32, Float32]:
         """Return the batch of a step: (batch, y, x, channel) noisy and (batch, y, x, 1) truth."""
@@ -57,16 +65,7 @@ class Crops:
         return np.stack([noisy for noisy, _ in crops]), np.stack([truth for _, truth in crops])
 
     def _one(self, rng: np.random.Generator) -> tuple[Float32, Float32]:
-        count, y, x = self.truth.shape
-        for _ in range(TRIES):
-            i, v, u = (
-                int(rng.integers(0, end)) for end in (count, max(y - self.crop, 0) + 1, max(x - self.crop, 0) + 1)
-            )
-            window = (i, slice(v, v + self.crop), slice(u, u + self.crop))
-            truth = self.truth[window].astype(np.float32)
-            if truth.std() > FLAT:
-                break
-        pair = np.concatenate([self.noisy[window].astype(np.float32), truth[..., None]], axis=2)
+        pair = self._cut(rng)
         pair = np.rot90(pair, int(rng.integers(4)))
         if rng.random() < 0.5:  # noqa: PLR2004 - one in two is mirrored
             pair = pair[:, ::-1]
@@ -78,71 +77,20 @@ class Crops:
         order = slice(None, None, -1) if rng.random() < 0.5 else slice(None)  # noqa: PLR2004 - one in two
         return np.ascontiguousarray(pair[..., :-1][..., order]), np.ascontiguousarray(pair[..., -1:])
 
-
-@contextmanager
-def open_pairs(path: Path, channels: int, multiple: int = 1, crop: int = 1) -> Iterator[Any]:
-    """Yield the open HDF5 file of pairs, once its datasets have the shapes that are needed.
-
-    Parameters
-    ----------
-    path : see `simulation.files.write_pairs`
-    channels : adjacent slices of its noisy side
-    multiple : what its slices' rows and columns must be a multiple of, pixels
-    crop : what they must at least be, pixels
-
-    Raises
-    ------
-    DataError : where it cannot be read, or a dataset is missing or has another shape
-    """
-    import h5py
-
-    try:
-        file = h5py.File(path, "r")
-    except OSError as error:
-        raise DataError(
-            f"{path}: cannot be read as HDF5 ({error}); write one with tomopy-edge simulate pairs"
-        ) from None
-    with file:
-        for part in ("train", "test"):
-            for name in (f"{part}_ns", f"{part}_gt"):
-                if name not in file:
-                    raise DataError(f"{path}: holds no dataset {name!r}; write one with tomopy-edge simulate pairs")
-            noisy, truth = file[f"{part}_ns"], file[f"{part}_gt"]
-            _check_shapes(path, part, noisy.shape, truth.shape, channels=channels, multiple=multiple, crop=crop)
-        yield file
-
-
-def check_values(path: Path, file: Any) -> None:
-    """Read all of an open file of pairs once, before any time is spent on training with it.
-
-    Raises
-    ------
-    DataError : where a pair teaches nothing: values that are not finite, or noisy slices that are the same everywhere
-    """
-    for part in ("train", "test"):
-        noisy, truth = file[f"{part}_ns"], file[f"{part}_gt"]
-        for i in range(len(truth)):
-            _check_pair(f"{path}: {part} pair {i}", noisy[i], truth[i])
-
-
-def _check_shapes(
-    path: Path, part: str, noisy: tuple[int, ...], truth: tuple[int, ...], *, channels: int, multiple: int, crop: int
-) -> None:
-    if len(truth) != 3 or noisy != (*truth, channels) or not truth[0]:  # noqa: PLR2004 - (pair, y, x)
-        raise DataError(
-            f"{path}: {part}_ns must have the shape (pair, y, x, {channels}) and {part}_gt (pair, y, x), "
-            f"with at least one pair; got {noisy} and {truth}"
-        )
-    if truth[1] % multiple or truth[2] % multiple or min(truth[1:]) < crop:
-        raise DataError(
-            f"{path}: slices of {part} must be a multiple of {multiple} pixels and at least as large as a crop "
-            f"({crop}), got {truth[1:]}"
-        )
-
-
-def _check_pair(place: str, noisy: np.ndarray, truth: np.ndarray) -> None:
-    for what, values in (("noisy slices", noisy), ("truth", truth)):
-        if not np.isfinite(values).all():
-            raise DataError(f"{place}: its {what} hold values that are not finite; simulate it again")
-    if noisy.min() == noisy.max():
-        raise DataError(f"{place}: its noisy slices are {float(noisy.min()):g} everywhere; simulate it again")
+    def _cut(self, rng: np.random.Generator) -> Float32:
+        """Return a crop, (y, x, channel); what is learned is its last channel."""
+        count, y, x = self.truth.shape
+        binned = self.vary and min(y, x) >= 2 * self.crop and rng.random() < BINNED
+        edge = 2 * self.crop if binned else self.crop
+        for _ in range(TRIES):
+            i, v, u = (int(rng.integers(0, end)) for end in (count, max(y - edge, 0) + 1, max(x - edge, 0) + 1))
+            window = (i, slice(v, v + edge), slice(u, u + edge))
+            truth = self.truth[window].astype(np.float32)
+            if truth.std() > FLAT:
+                break
+        if self.teacher is not None:
+            truth = (1 - self.share) * truth + self.share * self.teacher[window].astype(np.float32)
+        pair = np.concatenate([self.noisy[window].astype(np.float32), truth[..., None]], axis=2)
+        if binned:
+            pair = pair.reshape(self.crop, 2, self.crop, 2, -1).mean(axis=(1, 3))
+        return pair

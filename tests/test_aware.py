@@ -1,0 +1,184 @@
+"""A network that computes as its int8 export will, and training it."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import logging
+
+import h5py
+import numpy as np
+import pytest
+
+keras = pytest.importorskip("keras", reason="the extra `train` is not installed")
+pytest.importorskip("tensorflow", reason="the extra `train` is not installed")
+
+from tomopy_edge.errors import ModelError  # noqa: E402 - after the skips
+from tomopy_edge.networks.litert import LiteRT  # noqa: E402
+from tomopy_edge.networks.quantize import quantize  # noqa: E402
+from tomopy_edge.training import aware  # noqa: E402
+from tomopy_edge.training.architectures import ARCHITECTURES, architecture  # noqa: E402
+from tomopy_edge.training.export import export_int8, float_tensors, operators  # noqa: E402
+from tomopy_edge.training.ranges import activation_ranges, nudged  # noqa: E402
+
+# TensorFlow's variables do not know numpy 2's copy keyword yet.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+TILE = 32
+CASES = [(one.name, channels) for one in ARCHITECTURES for channels in one.channels]
+
+
+def noise(count, channels, seed=1):
+    return np.random.default_rng(seed).normal(0.5, 0.4, (count, TILE, TILE, channels)).astype(np.float32)
+
+
+def lively(name, channels):
+    """A network whose answers have the size of a slice, and biases that are not 0."""
+    keras.utils.set_random_seed(1)
+    network = architecture(name).build(channels=channels)
+    rng = np.random.default_rng(2)
+    weights = [one if one.ndim > 1 and one.any() else rng.normal(0, 0.05, one.shape) for one in network.get_weights()]
+    network.set_weights(weights)
+    if name != "fine-tune":
+        last = network.layers[-1]
+        kernel, bias = last.get_weights()
+        last.set_weights([kernel / np.abs(network.predict_on_batch(noise(2, channels))).max(), bias])
+    return network
+
+
+@pytest.fixture(scope="module", params=CASES, ids=lambda case: f"{case[0]}-{case[1]}")
+def exported(request, tmp_path_factory):
+    """A network, its ranges, its int8 export, and that export open."""
+    network = lively(*request.param)
+    ranges = activation_ranges(network, noise(3, request.param[1]))
+    made = export_int8(network, ranges, TILE)
+    path = tmp_path_factory.mktemp("aware") / "network.tflite"
+    path.write_bytes(made)
+    return network, ranges, made, LiteRT(path, 1)
+
+
+def test_the_export_is_int8_from_end_to_end_and_rescales_nowhere(exported):
+    _, _, made, _ = exported
+    assert float_tensors(made) == []
+    assert "QUANTIZE" not in operators(made)
+    assert "DEQUANTIZE" not in operators(made)
+
+
+def test_the_export_has_the_ranges_that_it_was_given(exported):
+    network, ranges, _, backend = exported
+    for params, layer in ((backend.input_params, network.layers[0]), (backend.output_params, network.layers[-1])):
+        assert (params.lowest, params.highest) == pytest.approx(nudged(ranges[layer.name]), rel=1e-6)
+
+
+def test_the_simulation_gives_the_codes_of_the_export(exported):
+    network, ranges, _, backend = exported
+    tiles = noise(1, network.input_shape[-1], seed=9)
+    codes = backend.infer(quantize(tiles, backend.input_params)[0])
+    simulated = aware.simulate(network, ranges, (1, TILE, TILE)).predict_on_batch(tiles)[..., 0]
+    expected = quantize(simulated, backend.output_params)[0]
+    off = np.abs(codes.astype(int) - expected)
+    # Each of its up to 18 roundings may fall to the other side, where LiteRT computes in integers.
+    assert np.percentile(off, 99) <= 3
+    assert np.ptp(expected.astype(int)) > 60
+
+
+def test_the_simulation_without_kernels_rounds_activations_alone(exported):
+    network, ranges, _, _ = exported
+    tiles = noise(1, network.input_shape[-1])
+    plain, partly, wholly = (
+        made.predict_on_batch(tiles)
+        for made in (
+            network,
+            aware.simulate(network, ranges, (1, TILE, TILE), kernels=False),
+            aware.simulate(network, ranges, (1, TILE, TILE)),
+        )
+    )
+    assert np.abs(partly - plain).mean() > 0
+    assert np.abs(wholly - partly).mean() > 0
+
+
+def test_a_layer_without_an_int8_counterpart_is_refused():
+    given = keras.layers.Input((8, 8, 1), name="given")
+    network = keras.Model(given, keras.layers.Softmax(name="odd")(given))
+    with pytest.raises(ModelError, match="layer 'odd': a Softmax cannot be made int8"):
+        aware.simulate(network, {"given": (0.0, 1.0)})
+
+
+@pytest.fixture(scope="module")
+def compact():
+    network = lively("tomogan-compact", 1)
+    # Kernels that are the same everywhere, for crops are turned and the truth below has to turn along.
+    flat = [one.mean(axis=(0, 1), keepdims=True) + 0 * one if one.ndim > 1 else one for one in network.get_weights()]
+    network.set_weights(flat)
+    # Steps so coarse that training has something to mend.
+    ranges = {name: (8 * low, 8 * high) for name, (low, high) in activation_ranges(network, noise(3, 1)).items()}
+    return network, ranges
+
+
+@pytest.fixture(scope="module")
+def pairs(compact, tmp_path_factory):
+    """Pairs whose truth is what the float network answers."""
+    path = tmp_path_factory.mktemp("pairs") / "pairs.h5"
+    with h5py.File(path, "w") as file:
+        for part, seed in (("train", 3), ("test", 4)):
+            noisy = noise(6, 1, seed)
+            file[f"{part}_ns"] = noisy
+            file[f"{part}_gt"] = compact[0].predict_on_batch(noisy)[..., 0]
+    return path
+
+
+def error(network, ranges, pairs):
+    """How far the int8 network is from the truth on held-out pairs."""
+    with h5py.File(pairs) as file:
+        made = aware.simulate(network, ranges, (1, TILE, TILE))
+        answers = np.concatenate([made.predict_on_batch(one[None])[..., 0] for one in file["test_ns"]])
+        return float(np.abs(answers - file["test_gt"]).mean())
+
+
+def test_training_brings_int8_nearer_to_float_and_leaves_the_float_network_alone(compact, pairs):
+    network, ranges = compact
+    before = [one.copy() for one in network.get_weights()]
+    chosen = aware.AwareOptions(steps=60, rate=2e-4, crop=TILE, batch=2, check_every=20, vary=False)
+    trained = aware.train_aware(network, ranges, pairs, chosen)
+    assert error(trained, ranges, pairs) < 0.9 * error(network, ranges, pairs)
+    for old, now in zip(before, network.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, now)
+
+
+def test_a_shift_of_all_grey_values_is_taken_back(compact):
+    network, ranges = compact
+    tiles = noise(4, 1, seed=5)
+
+    def shift(made):
+        answers = aware.simulate(made, ranges, (None, TILE, TILE)).predict_on_batch(tiles)
+        return abs(float((answers - aware.copy_of(network, network.get_weights()).predict_on_batch(tiles)).mean()))
+
+    assert shift(aware.without_offset(network, ranges, tiles)) < 0.3 * shift(network)
+
+
+def test_a_diverging_training_stops_with_the_weights_it_began_with(compact, pairs, caplog):
+    network, ranges = compact
+    chosen = aware.AwareOptions(steps=500, rate=10.0, crop=TILE, batch=1, check_every=2, vary=False)
+    with caplog.at_level(logging.WARNING):
+        trained = aware.train_aware(network, ranges, pairs, chosen)
+    assert "the best network is kept" in caplog.text
+    for old, now in zip(network.get_weights(), trained.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, now)
+
+
+def test_a_budget_in_minutes_ends(compact, pairs, caplog):
+    network, ranges = compact
+    with caplog.at_level(logging.INFO):
+        aware.train_aware(
+            network, ranges, pairs, aware.AwareOptions(minutes=0.001, crop=16, batch=1, check_every=1, vary=False)
+        )
+    assert "step 1," in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [({}, "minutes: give either"), ({"steps": 1, "minutes": 1}, "minutes: give"), ({"steps": 0}, "steps: must be")],
+)
+def test_a_training_without_an_end_is_refused(wrong, words):
+    with pytest.raises(ValueError, match=words):
+        aware.AwareOptions(**wrong)

@@ -1,0 +1,97 @@
+"""How far a training is and all it needs to go on: one file, which is replaced as a whole."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tomopy_edge.errors import OutputError
+from tomopy_edge.training.plan import TrainOptions
+
+CHECKPOINT = "last.npz"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a training is.
+
+    Attributes
+    ----------
+    step : steps made
+    seconds : time spent
+    best : lowest mean absolute error on the held-out pairs, network units
+    waited : looks since then
+    lowest : lowest mean loss between two looks
+    """
+
+    step: int = 0
+    seconds: float = 0.0
+    best: float = math.inf
+    waited: int = 0
+    lowest: float = math.inf
+
+    def share(self, chosen: TrainOptions) -> float:
+        """Return how much of the training is done, 0 to 1."""
+        if chosen.patience is not None and self.waited >= chosen.patience:
+            return 1.0
+        done = self.step / chosen.steps if chosen.steps else self.seconds / (60 * (chosen.minutes or 1))
+        return min(done, 1.0)
+
+
+def write_checkpoint(folder: Path, progress: Progress, chosen: TrainOptions, variables: Sequence[Any]) -> None:
+    """Write the state of a training; the old checkpoint stands until the new one is whole.
+
+    Parameters
+    ----------
+    folder : of the training
+    progress : how far it is
+    chosen : how it is done; kept to tell what changed where it is resumed otherwise
+    variables : Keras variables, of networks and optimizers alike
+    """
+    from keras import ops
+
+    state = {"progress": asdict(progress), "chosen": {name: str(one) for name, one in asdict(chosen).items()}}
+    arrays = {f"variable_{i}": ops.convert_to_numpy(variable) for i, variable in enumerate(variables)}
+    part = folder / f"{CHECKPOINT}.part"
+    with part.open("wb") as file:
+        np.savez(file, state=np.array(json.dumps(state)), **arrays)
+    part.replace(folder / CHECKPOINT)
+
+
+def read_checkpoint(folder: Path, chosen: TrainOptions, variables: Sequence[Any]) -> tuple[Progress, list[str]]:
+    """Put the state of a training back into its variables.
+
+    Returns
+    -------
+    how far it was, and the options that differ from those it was begun with, in words
+
+    Raises
+    ------
+    OutputError : where there is no checkpoint, or one of another network
+    """
+    path = folder / CHECKPOINT
+    try:
+        with np.load(path) as file:
+            state = json.loads(str(file["state"]))
+            arrays = [file[f"variable_{i}"] for i in range(len(file.files) - 1)]
+    except FileNotFoundError:
+        raise OutputError(f"{folder}: holds no checkpoint to resume from; train without --resume") from None
+    except (OSError, ValueError, KeyError) as error:
+        raise OutputError(f"{path}: cannot be read ({error}); remove {folder} and train anew") from None
+    shapes = [tuple(variable.shape) for variable in variables]
+    if [array.shape for array in arrays] != shapes:
+        raise OutputError(
+            f"{path}: is of another network, precision or loss than the one to be trained now ({len(arrays)} arrays, "
+            f"expected {len(shapes)}); resume with the options that the training was begun with"
+        )
+    for variable, array in zip(variables, arrays, strict=True):
+        variable.assign(array)
+    now = {name: str(one) for name, one in asdict(chosen).items()}
+    changed = [f"{name}: {was} before, {now[name]} now" for name, was in state["chosen"].items() if now[name] != was]
+    return Progress(**state["progress"]), changed

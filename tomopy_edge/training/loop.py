@@ -1,0 +1,164 @@
+"""The training loop: crops in, a network out, with a schedule, checkpoints, a log, and an end when it goes wrong."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tomopy_edge.errors import EdgeError
+from tomopy_edge.training.checkpoint import Progress, read_checkpoint, write_checkpoint
+from tomopy_edge.training.learners import Batch, Learner
+from tomopy_edge.training.logbook import Logbook
+from tomopy_edge.training.pictures import draw_pairs
+from tomopy_edge.training.plan import TrainOptions
+from tomopy_edge.training.samples import Crops
+from tomopy_edge.training.scores import judge
+
+log = logging.getLogger(__name__)
+
+LOWEST_RATE = 0.01
+"""Share of the learning rate that is left at the end."""
+
+WORSE = 10.0
+"""A training whose loss is so many times its best has diverged."""
+
+
+class DivergedError(EdgeError):
+    """A training went wrong; the last good network was kept."""
+
+
+def learning_rate(progress: Progress, chosen: TrainOptions) -> float:
+    """Return Adam's rate: a linear rise, then half a cosine down to a hundredth."""
+    falling = LOWEST_RATE + (1 - LOWEST_RATE) * 0.5 * (1 + math.cos(math.pi * progress.share(chosen)))
+    return chosen.rate * falling * min(1.0, (progress.step + 1) / max(chosen.warm_up, 1))
+
+
+class Loop:
+    """One training while it runs.
+
+    Parameters
+    ----------
+    learner : what is trained
+    build : makes its network untrained and in float32, to be written
+    model : .keras file to write
+    folder : for checkpoint and log
+    chosen : how
+    resume : whether to go on from the checkpoint in `folder`
+    """
+
+    def __init__(
+        self,
+        learner: Learner,
+        build: Callable[[], Any],
+        model: Path,
+        folder: Path,
+        chosen: TrainOptions,
+        *,
+        resume: bool,
+    ) -> None:
+        self._learner, self._build, self._model, self._folder, self._chosen = learner, build, model, folder, chosen
+        self._progress = Progress()
+        if resume:
+            self._progress, changed = read_checkpoint(folder, chosen, learner.variables())
+            for what in changed:
+                log.warning("resumed with another option than the training was begun with: %s", what)
+        self._logbook = Logbook(folder, step=self._progress.step, tensorboard=chosen.tensorboard)
+
+    def go(self, crops: Crops, held_out: Batch) -> None:
+        """Train to the end of the budget, or until the held-out pairs gain no more.
+
+        Parameters
+        ----------
+        crops : what is learned from
+        held_out : (pair, y, x, channel) noisy and (pair, y, x) truth
+
+        Raises
+        ------
+        DivergedError : where the loss grows instead of falling, or is not a number
+        """
+        losses: list[dict[str, float]] = []
+
+        def draw(step: int) -> list[Batch]:
+            first = step * self._learner.batches
+            return [crops.draw(number) for number in range(first, first + self._learner.batches)]
+
+        with ThreadPoolExecutor(1) as ahead:
+            batches = ahead.submit(draw, self._progress.step)
+            while self._progress.share(self._chosen) < 1:
+                start = time.monotonic()
+                now, batches = batches.result(), ahead.submit(draw, self._progress.step + 1)
+                losses.append(self._learner.fit(now, learning_rate(self._progress, self._chosen)))
+                spent = self._progress.seconds + time.monotonic() - start
+                self._progress = replace(self._progress, step=self._progress.step + 1, seconds=spent)
+                if not math.isfinite(losses[-1]["loss"]):
+                    raise self._diverged(f"the loss at step {self._progress.step} is {losses[-1]['loss']}")
+                if self._progress.step % self._chosen.check_every == 0 or self._progress.share(self._chosen) >= 1:
+                    self._look(_means(losses), held_out)
+                    losses = []
+
+    def checkpoint(self) -> None:
+        """Write what a resumed training needs."""
+        write_checkpoint(self._folder, self._progress, self._chosen, self._learner.variables())
+
+    def close(self) -> None:
+        """Close the log."""
+        self._logbook.close()
+
+    def _look(self, losses: dict[str, float], held_out: Batch) -> None:
+        """Judge the network, keep it if it is the best so far, and log both."""
+        loss, lowest = losses["loss"], self._progress.lowest
+        if loss > WORSE * lowest:
+            raise self._diverged(f"the loss rose from {lowest:.4g} to {loss:.4g}")
+        scores = judge(self._learner.network, *held_out)
+        if not math.isfinite(scores.error):
+            raise self._diverged(f"the answers after step {self._progress.step} are not finite")
+        # The mean is what is learned from noisy truth, and the mean is where the squared error is least.
+        error = 10 ** (-scores.psnr / 20) if self._chosen.loss == "mse" else scores.error
+        best = error < self._progress.best
+        self._progress = replace(
+            self._progress,
+            best=min(error, self._progress.best),
+            waited=0 if best else self._progress.waited + 1,
+            lowest=min(loss, lowest),
+        )
+        if best:
+            self._write_model()
+        rate = learning_rate(self._progress, self._chosen)
+        told = {"step": self._progress.step, "seconds": self._progress.seconds, "best": self._progress.best}
+        self._logbook.write({**told, **losses, "rate": rate, **asdict(scores)})
+        self.checkpoint()
+        if self._chosen.pictures:
+            draw_pairs(self._folder / f"step_{self._progress.step:06d}.png", self._learner.network, *held_out)
+        log.info(
+            "step %d, %.1f min: loss %.4f, held out: error %.4f, PSNR %.2f dB, SSIM %.4f",
+            *(self._progress.step, self._progress.seconds / 60, loss, scores.error, scores.psnr, scores.ssim),
+        )
+        if self._progress.waited == self._chosen.patience:
+            log.info("no lower error in %d looks: stopped early", self._progress.waited)
+
+    def _write_model(self) -> None:
+        """Write the network in float32, whatever it is trained in; the last one stands until this one is whole."""
+        plain = self._build()
+        plain.set_weights(self._learner.network.get_weights())
+        part = self._folder / "best.keras"
+        plain.save(part)
+        part.replace(self._model)
+
+    def _diverged(self, what: str) -> DivergedError:
+        kept = f"the best network so far is {self._model}" if self._model.exists() else "no network was kept"
+        return DivergedError(
+            f"training diverged: {what}; {kept}. Train anew with a lower rate (it was {self._chosen.rate:g}), or "
+            "resume from the last checkpoint"
+        )
+
+
+def _means(losses: list[dict[str, float]]) -> dict[str, float]:
+    return {name: float(np.mean([one[name] for one in losses])) for name in losses[0]}
