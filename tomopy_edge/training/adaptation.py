@@ -11,7 +11,7 @@ from typing import Literal
 from tomopy_edge.networks.manifest import Model, open_model
 from tomopy_edge.options import options
 from tomopy_edge.training.architectures import architecture_of
-from tomopy_edge.training.checkpoint import FILE
+from tomopy_edge.training.checkpoint import CHECKPOINT
 from tomopy_edge.training.levelling import level
 from tomopy_edge.training.noise2inverse import HalvesOptions
 from tomopy_edge.training.quantize import QuantizeOptions, quantize_model
@@ -106,7 +106,7 @@ def train_further(start: Path, pairs: Path, work: Path, chosen: AdaptOptions) ->
     )
     trained, levelled = work / "trained.keras", work / "levelled.keras"
     left = trained.with_name(f"{trained.name}.training")
-    resume = (left / FILE).exists()
+    resume = (left / CHECKPOINT).exists()
     if not resume:
         trained.unlink(missing_ok=True)
         shutil.rmtree(left, ignore_errors=True)

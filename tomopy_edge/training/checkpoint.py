@@ -25,7 +25,7 @@ class Progress:
     ----------
     step : steps made
     seconds : time spent
-    best : lowest mean absolute error on the held-out pairs, network units
+    best : lowest error on the held-out pairs: absolute, in network units, or squared for a loss that is squared
     waited : looks since then
     lowest : lowest mean loss between two looks
     """
