@@ -148,9 +148,7 @@ def _check_seeds(seed: int, count: int, held_out: int) -> None:
         )
     if seed * SEEDS in RESERVED:
         first, last = RESERVED.start // SEEDS, RESERVED[-1] // SEEDS
-        raise DataError(
-            f"simulate pairs: seed: {first} to {last} are kept for scans that judge networks, got {seed}"
-        )
+        raise DataError(f"simulate pairs: seed: {first} to {last} are kept for scans that judge networks, got {seed}")
 
 
 def _chunk(columns: int, *channels: int) -> tuple[int, ...]:
