@@ -11,6 +11,9 @@ from typing import Any
 from tomopy_edge.cli.scan_options import positive
 from tomopy_edge.errors import EdgeError
 
+NAMED = ("samples", "seed", "batch", "io", "aware_minutes", "aware_steps", "summary", "trained_seed")
+"""Options of a quantization that have a flag of the same name."""
+
 
 def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the verb's parser."""
@@ -51,6 +54,10 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         help="further pairs, such as those of a real scan, for a third of these tiles; may be repeated",
     )
     parser.add_argument("--seed", type=int, default=1, help="of their drawing (default: 1)")
+    parser.add_argument("--summary", help="one line about the model (default: which architecture it is)")
+    parser.add_argument(
+        "--trained-seed", type=int, metavar="SEED", help="seed of the training, for the manifest (default: --seed)"
+    )
     parser.add_argument(
         "--made-by", action="append", default=[], metavar="COMMAND", help="a command for the manifest; may be repeated"
     )
@@ -67,8 +74,8 @@ def run(args: argparse.Namespace) -> int:
 
     sizes: dict[str, Any] = {"tiles": args.tiles, "float_tiles": args.float_tiles}
     sizes = {name: tuple(edges) for name, edges in sizes.items() if edges is not None}
-    same = {name: getattr(args, name) for name in ("samples", "seed", "batch", "io", "aware_minutes", "aware_steps")}
-    commands = (*args.made_by, command_line().split(" --made-by")[0])
+    same = {name: getattr(args, name) for name in NAMED}
+    commands = (*args.made_by, command_line(without="--made-by"))
     try:
         chosen = QuantizeOptions(name=args.folder.resolve().name, **same, **sizes)
         quantize_model(args.network, args.pairs, args.folder, chosen, commands, tuple(args.also))

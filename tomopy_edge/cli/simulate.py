@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -135,6 +136,18 @@ def volumes_of(args: argparse.Namespace) -> tuple[VoxelVolume, ...]:
     return () if args.volumes is None else read_volumes(args.volumes)
 
 
-def command_line() -> str:
-    """Return the command as the user gave it, for the files that it makes."""
-    return " ".join(["tomopy-edge", *sys.argv[1:]])
+def command_line(without: str | None = None) -> str:
+    """Return the command as the user gave it, for the files that it makes.
+
+    Parameters
+    ----------
+    without : flag of one value to leave out, with its values
+    """
+    words = iter(sys.argv[1:])
+    kept: list[str] = []
+    for word in words:
+        if without is not None and word == without:
+            next(words, None)
+        elif without is None or not word.startswith(f"{without}="):
+            kept.append(word)
+    return shlex.join(["tomopy-edge", *kept])

@@ -15,6 +15,8 @@ import numpy as np
 from tomopy_edge.data import Float32
 from tomopy_edge.errors import ModelError
 from tomopy_edge.options import options
+from tomopy_edge.training.architectures import architecture_of
+from tomopy_edge.training.emphasis import evened
 from tomopy_edge.training.ranges import Span, inputs_of, nudged, stored_layers
 from tomopy_edge.training.samples import Crops, open_pairs
 
@@ -145,8 +147,9 @@ def _rounding() -> dict[Any, Any]:
 def train_aware(network: Any, ranges: dict[str, Span], pairs: Path, chosen: AwareOptions) -> Any:
     """Return a copy of a trained float network whose weights suit int8: to be exported with the same `ranges`.
 
-    It learns the truth of the pairs and the answers of `network` itself, by the mean absolute error to both, and so
-    stays the network that was trained. The best weights on held-out crops are kept, which may be those it began with.
+    It learns the answers of `network` itself, by the mean absolute error of each crop as a share of that error, and so
+    becomes neither more nor less than what was trained; the truth of the pairs has no part in it. The best weights on
+    held-out crops are kept, which may be those it began with: of `without_offset`.
 
     Parameters
     ----------
@@ -157,17 +160,21 @@ def train_aware(network: Any, ranges: dict[str, Span], pairs: Path, chosen: Awar
     """
     import keras
 
+    multiple = architecture_of(network, network.name).multiple
     with open_pairs(pairs, network.input_shape[-1]) as file:
-        crop = min(chosen.crop, *file["train_gt"].shape[1:], *file["test_gt"].shape[1:])
+        least = min(chosen.crop, *file["train_gt"].shape[1:], *file["test_gt"].shape[1:])
+        crop = least - least % multiple
         # A copy: Keras traces a network that met two sizes anew for any size, and upsampling fails in that.
         teacher = copy_of(network, network.get_weights())
         taught, held_out = (
             _Lessons(teacher, Crops(file[f"{part}_ns"], file[f"{part}_gt"], crop, chosen.batch, seed, chosen.vary))
             for part, seed in (("train", chosen.seed), ("test", 0))
         )
-        student = simulate(network, ranges)
-        student.compile(keras.optimizers.Adam(chosen.rate, clipnorm=1.0), loss=_to_both, jit_compile=False)
-        best = _go(student, taught, [held_out.draw(step) for step in range(LOOKS)], chosen)
+        looked_at = [held_out.draw(step) for step in range(LOOKS)]
+        level = without_offset(network, ranges, np.concatenate([noisy for noisy, _ in looked_at]))
+        student = simulate(level, ranges)
+        student.compile(keras.optimizers.Adam(chosen.rate, clipnorm=1.0), loss=_by_shares, jit_compile=False)
+        best = _go(student, taught, looked_at, chosen)
     return copy_of(network, best)
 
 
@@ -207,21 +214,21 @@ def without_offset(network: Any, ranges: dict[str, Span], tiles: Float32) -> Any
 
 
 class _Lessons:
-    """Crops with the truth and the teacher's answers side by side."""
+    """Crops, and the teacher's answers to them."""
 
     def __init__(self, teacher: Any, crops: Crops) -> None:
         self._teacher, self._crops = teacher, crops
 
     def draw(self, step: int) -> tuple[Float32, Float32]:
-        noisy, truth = self._crops.draw(step)
-        return noisy, np.concatenate([truth, self._teacher.predict_on_batch(noisy)], axis=-1)
+        noisy, _ = self._crops.draw(step)
+        return noisy, self._teacher.predict_on_batch(noisy)
 
 
-def _to_both(wanted: Any, answer: Any) -> Any:
-    """Return the sum of the mean absolute errors to the truth and to the teacher, the two channels of `wanted`."""
+def _by_shares(wanted: Any, answer: Any) -> Any:
+    """Return the mean absolute error of each crop, (batch,), as a share: see `emphasis.evened`."""
     from keras import ops
 
-    return 2 * ops.mean(ops.abs(wanted - ops.cast(answer, "float32")))
+    return evened(ops.mean(ops.abs(wanted - ops.cast(answer, "float32")), axis=(1, 2, 3)))
 
 
 def _go(student: Any, taught: _Lessons, held_out: list[tuple[Float32, Float32]], chosen: AwareOptions) -> Any:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tomopy_edge.options import options
-from tomopy_edge.training.architectures import architecture_of
+from tomopy_edge.training.architectures import Architecture, architecture_of
 from tomopy_edge.training.aware import AwareOptions, train_aware, without_offset
 from tomopy_edge.training.calibration import calibrate
 from tomopy_edge.training.export import export_float, export_int8, fixed, load_network
@@ -48,8 +48,10 @@ class QuantizeOptions:
     """Batches of quantization-aware training."""
     name: str = "tomogan"
     """What recipes will call the model."""
-    summary: str = "TomoGAN generator for low-dose and few-view slices"
-    """One line about it."""
+    summary: str | None = None
+    """One line about it; None says which architecture it is."""
+    trained_seed: int | None = None
+    """Seed of the network's training, for the manifest, where it is known."""
     licence: str = "BSD-3-Clause"
     """SPDX identifier."""
 
@@ -104,7 +106,7 @@ def quantize_model(
     for edge in (*chosen.tiles, *chosen.float_tiles):
         part.layout(edge)
     fine_tune = part.block == "fine_tune"
-    model = ModelFolder.open(folder, None if fine_tune else _fresh(chosen))
+    model = ModelFolder.open(folder, None if fine_tune else _fresh(chosen, part))
     span = output_span(model.partner()) if fine_tune else None
     measured = calibrate(
         network, pairs, count=chosen.samples, tile=CALIBRATION_TILE, seed=chosen.seed, span=span, also=also
@@ -131,7 +133,9 @@ def quantize_model(
     return entries
 
 
-def _fresh(chosen: QuantizeOptions) -> dict[str, Any]:
+def _fresh(chosen: QuantizeOptions, part: Architecture) -> dict[str, Any]:
     """Return the manifest of a model that holds no network yet."""
-    named = {"name": chosen.name, "summary": chosen.summary, "licence": chosen.licence}
-    return {"format": 1, **named, "commands": [], "seed": chosen.seed, "denoise": {}, "files": {}}
+    summary = chosen.summary or f"{part.name}: denoises slices of few photons or few views"
+    named = {"name": chosen.name, "summary": summary, "licence": chosen.licence}
+    seed = chosen.seed if chosen.trained_seed is None else chosen.trained_seed
+    return {"format": 1, **named, "commands": [], "seed": seed, "denoise": {}, "files": {}}
