@@ -104,3 +104,18 @@ def test_features_of_another_form_are_refused(tmp_path):
     (case,) = phantom_file(write_phantom(tmp_path / "phantoms.h5")).cases()
     with pytest.raises(DataError, match=r"features must have the axes \(detail, 8\)"):
         Case("a", "disc", case.scan, 32, case.truth, np.zeros((2, 7)))
+
+
+def test_a_file_of_pairs_is_refused_as_no_file_of_scans(tmp_path):
+    path = tmp_path / "pairs.h5"
+    with h5py.File(path, "w") as file:
+        file["train_ns"] = np.zeros((2, 8, 8, 3), np.float32)
+    with pytest.raises(DataError, match=r"pairs.h5: train_ns is no simulated scan"):
+        next(phantom_file(path).cases())
+
+
+def test_an_empty_file_of_scans_is_refused(tmp_path):
+    path = tmp_path / "nothing.h5"
+    h5py.File(path, "w").close()
+    with pytest.raises(DataError, match="holds no scans"):
+        phantom_file(path)

@@ -128,6 +128,8 @@ def phantom_file(path: Path) -> Source[Case]:
             names = sorted(file)
     except OSError as error:
         raise DataError(f"{path}: cannot be opened as HDF5 ({error})") from None
+    if not names:
+        raise DataError(f"{path}: holds no scans; expected one group for each")
 
     def cases() -> Iterator[Case]:
         with h5py.File(path) as file:
@@ -141,11 +143,13 @@ def _phantom(path: Path, group: Any, name: str) -> Case:
     try:
         projections, theta, truth = (group[key][:] for key in ("projections", "theta", "truth"))
         beam, kind = float(group.attrs["I0"]), str(group.attrs["kind"])
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise DataError(
             f"{path}: {name} is no simulated scan: expected a group with projections, theta and truth and the "
             f"attributes I0 and kind ({error})"
         ) from None
+    if projections.ndim != 3:  # noqa: PLR2004 - (angle, row, column)
+        raise DataError(f"{path}: {name}/projections must have the axes (angle, row, column), got {projections.shape}")
     _, rows, columns = projections.shape
     flats = np.full((1, rows, columns), beam, np.float32)
     scan = Scan(projections, flats, np.zeros_like(flats), np.deg2rad(theta))

@@ -1,8 +1,9 @@
 """Real scans, whose truth nobody knows: some of the views, or of the photons, are judged by all the others.
 
-The noise of the two parts is independent, so what a denoiser takes away of the noise brings its slice nearer to the
+The noise of the two parts' photons is independent, so what a denoiser takes away of it brings its slice nearer to the
 others' raw one, and what it invents or eats takes it away from there (J. Lehtinen et al., Noise2Noise, ICML 2018; A. A.
-Hendriksen et al., Noise2Inverse, IEEE Transactions on Computational Imaging 6 (2020) 1320).
+Hendriksen et al., Noise2Inverse, IEEE Transactions on Computational Imaging 6 (2020) 1320). Parts of the views share
+their flats and darks, and so their rings: what is common to both is no noise here, and leaving it costs nothing.
 """
 
 from __future__ import annotations

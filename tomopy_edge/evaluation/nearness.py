@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomopy_edge.data import Float32
+from tomopy_edge.errors import DataError
 from tomopy_edge.evaluation.bench import Bench
 from tomopy_edge.evaluation.cases import Source
 from tomopy_edge.evaluation.halves import Half
@@ -26,6 +27,7 @@ DEFINITIONS = {
     "all measures": f"inside {MASK:.0%} of the inscribed circle; rings removed by {SETTINGS['stripes']}",
     "to others": "root mean square of the denoised part minus the raw others, attenuation per pixel",
     "nearer by": "20 log10 of the raw part's distance to the others over the denoised part's, dB",
+    "parts": "the noise of their photons is independent; views share flats and darks, so rings are in both",
     "most": "the most that can be nearer where noise is all that differs: 10 log10(1 / share of the photons). More is "
     "possible where streaks of too few views are taken away: those of interleaved views have opposite signs",
     "oracle": "the best of several weights, chosen by the others, as no user can",
@@ -86,7 +88,12 @@ class Comparison:
 
 
 def compare(source: Source[Half], bench: Bench) -> Comparison:
-    """Return what was measured for each method of `bench` on each part of a real scan."""
+    """Return what was measured for each method of `bench` on each part of a real scan.
+
+    Raises
+    ------
+    DataError : where no method can be judged by what is there
+    """
     near: list[Near] = []
     examples: list[Example] = []
     for half in track(source.cases(), total=source.total, what="parts"):
@@ -110,6 +117,8 @@ def compare(source: Source[Half], bench: Bench) -> Comparison:
             examples.append(
                 Example(half.name, ("raw others", target), slices, {m.method.title: _caption(m) for m in told})
             )
+    if not near:
+        raise DataError("the methods asked for need other views to judge by, and no part was asked for; see --every")
     return Comparison(source.description, bench.methods, tuple(near), tuple(examples), bench.notes)
 
 

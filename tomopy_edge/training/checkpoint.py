@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tomopy_edge.errors import OutputError
+from tomopy_edge.training.origin import Origin, differences
 from tomopy_edge.training.plan import TrainOptions
 
 CHECKPOINT = "last.npz"
@@ -27,7 +28,10 @@ class Progress:
     seconds : time spent
     best : lowest error on the held-out pairs: absolute, in network units, or squared for a loss that is squared
     waited : looks since then
-    lowest : lowest mean loss between two looks
+    lowest : lowest mean loss over the steps between two looks that were `check_every` steps apart
+    losses : sums of what the steps since the last look logged; after a look, of those before it
+    batches : how many steps these are
+    looked : whether the look that may be due after the last step was made
     """
 
     step: int = 0
@@ -35,6 +39,9 @@ class Progress:
     best: float = math.inf
     waited: int = 0
     lowest: float = math.inf
+    losses: dict[str, float] = field(default_factory=dict)
+    batches: int = 0
+    looked: bool = True
 
     def share(self, chosen: TrainOptions) -> float:
         """Return how much of the training is done, 0 to 1."""
@@ -42,6 +49,36 @@ class Progress:
             return 1.0
         done = self.step / chosen.steps if chosen.steps else self.seconds / (60 * (chosen.minutes or 1))
         return min(done, 1.0)
+
+    def stepped(self, losses: Mapping[str, float], seconds: float) -> Progress:
+        """Return the progress after one more step, which took `seconds` and logged `losses`."""
+        sums, batches = ({}, 0) if self.looked else (self.losses, self.batches)
+        return replace(
+            self,
+            step=self.step + 1,
+            seconds=self.seconds + seconds,
+            losses={name: sums.get(name, 0.0) + one for name, one in losses.items()},
+            batches=batches + 1,
+            looked=False,
+        )
+
+    def means(self) -> dict[str, float]:
+        """Return the means of what the steps since the last look logged."""
+        return {name: total / self.batches for name, total in self.losses.items()}
+
+    def due(self, chosen: TrainOptions) -> bool:
+        """Return whether the held-out pairs are to be looked at before the next step."""
+        return not self.looked and (self.step % chosen.check_every == 0 or self.share(chosen) >= 1)
+
+
+def training_folder(model: Path) -> Path:
+    """Return the folder beside a .keras file that its training is kept in."""
+    return model.with_name(f"{model.name}.training")
+
+
+def has_checkpoint(model: Path) -> bool:
+    """Return whether a training of the .keras file `model` can be resumed."""
+    return (training_folder(model) / CHECKPOINT).exists()
 
 
 def write_checkpoint(folder: Path, progress: Progress, chosen: TrainOptions, variables: Sequence[Any]) -> None:
