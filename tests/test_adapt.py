@@ -20,7 +20,7 @@ import tomopy_edge  # noqa: E402 - after the skips
 from tomopy_edge import adapt as adapting  # noqa: E402
 from tomopy_edge.cli import STOPPED  # noqa: E402
 from tomopy_edge.cli import adapt as verb  # noqa: E402
-from tomopy_edge.errors import DataError, ModelError, OutputError  # noqa: E402
+from tomopy_edge.errors import DataError, EdgeError, ModelError, OutputError  # noqa: E402
 from tomopy_edge.job import Job  # noqa: E402
 from tomopy_edge.networks.manifest import open_model  # noqa: E402
 from tomopy_edge.plugins import load_catalogue  # noqa: E402
@@ -34,8 +34,9 @@ from tomopy_edge.training.compact import build_compact  # noqa: E402
 from tomopy_edge.training.held_out_views import Distance, distance  # noqa: E402
 from tomopy_edge.training.levelling import level  # noqa: E402
 from tomopy_edge.training.noise2inverse import HalvesOptions, write_halves  # noqa: E402
+from tomopy_edge.training.plan import TrainOptions  # noqa: E402
 from tomopy_edge.training.quantize import QuantizeOptions, quantize_model  # noqa: E402
-from tomopy_edge.training.train import TrainOptions, train  # noqa: E402
+from tomopy_edge.training.train import train  # noqa: E402
 
 # TensorFlow's variables do not know numpy 2's copy keyword yet.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -189,6 +190,45 @@ def test_an_interrupted_run_leaves_no_model_and_goes_on_where_it_was(run, monkey
     assert (tmp_path / "new").is_dir()
 
 
+def test_a_run_that_is_killed_goes_on_from_its_last_look(run, chosen, monkeypatch, tmp_path):
+    from tomopy_edge.training import adaptation
+    from tomopy_edge.training.learners import Supervised
+
+    monkeypatch.setattr(adaptation, "LOOK_EVERY", 2)
+    fitted, fit = [], Supervised.fit
+
+    def killed(learner, *given):
+        if len(fitted) == 5:
+            raise MemoryError
+        fitted.append(given)
+        return fit(learner, *given)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Supervised, "fit", killed)
+        with pytest.raises(MemoryError):
+            run()
+    assert (tmp_path / "new.adapting" / "trained.keras").is_file()
+    monkeypatch.setattr(adapting, "distance", lambda *_: Distance(4, 3, 1, 1))
+    monkeypatch.setattr(adapting.shutil, "rmtree", lambda *_, **__: None)
+    # Sizes of tiles matter after the training alone.
+    done = run(resume=True, keep=True, chosen=dataclasses.replace(chosen, tiles=(32,)))
+    with (tmp_path / "new.adapting" / "trained.keras.training" / "log.csv").open() as log:
+        assert [line.split(",")[0] for line in log][1:] == ["2", "4", "6"]
+    tiles = [one.tile for one in done_networks(done) if one.precision == "int8"]
+    assert tiles == [32]
+
+
+def done_networks(done):
+    return open_model(str(done.folder)).manifest.denoise.networks
+
+
+def test_tiles_that_do_not_suit_are_refused_before_anything_is_done(run, chosen, tmp_path):
+    for edge, words in ((66, "a multiple of 4"), (24, "at least 32")):
+        with pytest.raises(ModelError, match=f"tile: must be {words}.*, got {edge}"):
+            run(chosen=dataclasses.replace(chosen, tiles=(edge,)))
+    assert names(tmp_path) == []
+
+
 def test_a_run_is_resumed_only_as_it_was_begun(run, chosen, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(adapting, "write_halves", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
@@ -320,8 +360,31 @@ def test_the_verb_writes_pairs_alone(scan, model, tmp_path, capsys):
 def test_a_wrong_option_is_told_without_a_traceback(scan, tmp_path):
     with pytest.raises(DataError, match="adapt: parts: must be at least 3"):
         verb.run(parsed(scan, tmp_path / "new", "--parts", 1))
+    with pytest.raises(DataError, match="adapt: seed: must not be negative"):
+        verb.run(parsed(scan, tmp_path / "new", "--seed", -1))
 
 
 def test_flags_of_a_training_are_refused_where_there_is_none(scan, tmp_path):
-    with pytest.raises(DataError, match="--steps and --resume with --pairs-only"):
-        verb.run(parsed(scan, tmp_path / "pairs.h5", "--pairs-only", "--steps", 5, "--resume"))
+    words = ("--steps", 5, "--rate", 1e-4, "--aware-minutes", 1, "--tiles", 64, "--resume")
+    said = "--steps and --rate and --aware-minutes and --tiles and --resume with --pairs-only"
+    with pytest.raises(DataError, match=said):
+        verb.run(parsed(scan, tmp_path / "pairs.h5", "--pairs-only", *words))
+    with pytest.raises(DataError, match="--overwrite without --pairs-only"):
+        verb.run(parsed(scan, tmp_path / "new", "--overwrite"))
+
+
+def test_pairs_are_replaced_where_that_is_asked_for(scan, model, tmp_path):
+    path = tmp_path / "pairs.h5"
+    path.write_bytes(b"older")
+    words = (scan, path, "--pairs-only", "--model", model, "--center", 32, "--slices", 1, "--ncore", 1)
+    with pytest.raises(OutputError, match="replace it with --overwrite"):
+        verb.run(parsed(*words))
+    assert verb.run(parsed(*words, "--overwrite")) == 0
+    assert path.stat().st_size > 1000
+
+
+def test_another_backend_is_refused_before_anything_is_done(scan, tmp_path, monkeypatch):
+    monkeypatch.setattr(keras.config, "backend", lambda: "jax")
+    with pytest.raises(EdgeError, match="adapt: Keras computes in jax"):
+        verb.run(parsed(scan, tmp_path / "new"))
+    assert names(tmp_path) == []

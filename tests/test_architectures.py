@@ -10,6 +10,7 @@ import pytest
 keras = pytest.importorskip("keras", reason="the extra `train` is not installed")
 
 from tomopy_edge.errors import ModelError  # noqa: E402 - after the skip
+from tomopy_edge.networks.tiling import TileGrid  # noqa: E402
 from tomopy_edge.training import compact  # noqa: E402
 from tomopy_edge.training.architectures import (  # noqa: E402
     ARCHITECTURES,
@@ -85,6 +86,20 @@ def test_tiles_are_multiples_of_the_poolings_and_large_ones_are_exact(one):
 def test_a_tile_that_the_poolings_do_not_divide_is_refused():
     with pytest.raises(ValueError, match="multiple of 8, got 100"):
         architecture("tomogan").layout(100)
+
+
+@pytest.mark.parametrize("one", ARCHITECTURES, ids=lambda one: one.name)
+def test_every_layout_is_one_that_a_manifest_may_hold_and_small_tiles_are_refused(one):
+    fitting = []
+    for tile in range(one.multiple, 300, one.multiple):
+        try:
+            halo, stride = one.layout(tile)
+        except ValueError:
+            continue
+        TileGrid((1, 1), tile, halo, stride)
+        fitting.append(tile)
+    assert fitting[0] == (5 if one.name == "fine-tune" else 32)
+    assert fitting == list(range(fitting[0], 300, one.multiple))
 
 
 def test_a_mistyped_architecture_is_named_with_the_nearest_one():

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -79,6 +80,13 @@ def test_a_faulty_manifest_is_refused_with_its_place(folder, content, words):
         open_model(folder(content))
     assert words in str(caught.value)
     assert "manifest.json" in str(caught.value)
+
+
+def test_a_manifest_that_is_no_text_is_refused(folder):
+    name = folder(manifest())
+    (Path(name) / "manifest.json").write_bytes(b"\xff\xfe{")
+    with pytest.raises(ModelError, match=r"manifest\.json: not UTF-8"):
+        open_model(name)
 
 
 def test_the_network_that_computes_least_without_a_seam_is_chosen(folder):

@@ -203,8 +203,18 @@ def folder(exports, tmp_path):
     network.save(made / "toy.keras")
     untrained("fine-tune").save(made / "fine_tune.keras")
     (made / "toy_float_32.tflite").write_bytes(tflite)
-    entry = {"file": "toy_float_32.tflite", "precision": "float", "tile": TILE}
-    manifest = {"name": "toy", "commands": ["made"], "denoise": {"networks": [entry]}, "fine_tune": {"networks": []}}
+    digest = hashlib.sha256(tflite).hexdigest()
+    entry = {"file": "toy_float_32.tflite", "sha256": digest, "precision": "float", "tile": 32, "halo": 8, "stride": 8}
+    manifest = {
+        "format": 1,
+        "name": "toy",
+        "summary": "a toy",
+        "licence": "MIT",
+        "commands": ["made"],
+        "seed": 1,
+        "denoise": {"channels": 3, "reach": 15, "multiple": 4, "networks": [entry]},
+        "fine_tune": {"channels": 1, "reach": 2, "multiple": 1, "networks": []},
+    }
     (made / "manifest.json").write_text(json.dumps(manifest))
     return made
 
@@ -241,12 +251,13 @@ def test_without_pairs_there_are_float_files_only(folder):
 
 def test_an_export_again_replaces_its_own_entries_and_keeps_the_others(folder):
     manifest = manifest_of(folder)
-    manifest["denoise"]["onnx"] = [{"file": "toy_float_64.onnx"}, {"file": "toy_float_32.onnx"}]
+    older = {"sha256": "0", "precision": "float", "tile": 32, "halo": 8, "stride": 8}
+    manifest["denoise"]["onnx"] = [{"file": f"toy_float_{edge}.onnx"} | older for edge in (64, 32)]
     (folder / "manifest.json").write_text(json.dumps(manifest))
     export_onnx(folder, None, OPTIONS)
     entries = manifest_of(folder)["denoise"]["onnx"]
     assert [entry["file"] for entry in entries] == ["toy_float_64.onnx", "toy_float_32.onnx"]
-    assert "sha256" in entries[1]
+    assert [len(entry["sha256"]) for entry in entries] == [1, 64]
 
 
 def test_another_network_than_the_tflite_one_is_refused_and_nothing_left(folder, exports):
@@ -260,6 +271,30 @@ def test_another_network_than_the_tflite_one_is_refused_and_nothing_left(folder,
     assert (folder / "manifest.json").read_text() == before
 
 
+def test_int8_files_have_the_weights_that_were_trained_for_int8(folder, exports, pairs):
+    network = exports[0]
+    aware = keras.models.clone_model(network)
+    aware.set_weights([1.1 * one for one in network.get_weights()])
+    aware.save(folder / "toy_aware.keras")
+    manifest = manifest_of(folder)
+    manifest["files"] = {"toy_aware.keras": "0"}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    export_onnx(folder, pairs, OPTIONS)
+    tiles = noise(2, TILE, 3)
+    found = run_onnx((folder / "toy_int8_32.onnx").read_bytes(), tiles)
+    off = {name: np.abs(found - predicted(one, tiles)).mean() for name, one in (("float", network), ("aware", aware))}
+    assert off["aware"] < off["float"] / 2
+    assert np.abs(run_onnx((folder / "toy_float_32.onnx").read_bytes(), tiles) - predicted(network, tiles)).max() < 1e-5
+
+
+def test_a_manifest_that_lacks_a_field_is_named_with_it(folder):
+    manifest = manifest_of(folder)
+    del manifest["name"]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(ModelError, match=r"manifest\.json:\n.*name"):
+        export_onnx(folder, None, OPTIONS)
+
+
 def test_a_folder_without_manifest_or_network_is_refused(folder, tmp_path):
     with pytest.raises(ModelError, match="so this is no model folder"):
         export_onnx(tmp_path, None, OPTIONS)
@@ -268,7 +303,9 @@ def test_a_folder_without_manifest_or_network_is_refused(folder, tmp_path):
         export_onnx(folder, None, OPTIONS)
 
 
-@pytest.mark.parametrize(("wrong", "said"), [({"tiles": ()}, "tiles: "), ({"samples": 0}, "samples: ")])
+@pytest.mark.parametrize(
+    ("wrong", "said"), [({"tiles": ()}, "tiles: "), ({"samples": 0}, "samples: "), ({"seed": -1}, "seed: ")]
+)
 def test_options_that_make_no_sense_are_refused(wrong, said):
     with pytest.raises(ValueError, match=f"^{said}"):
         OnnxOptions(**wrong)
@@ -290,7 +327,14 @@ def test_the_command_prints_a_table(folder, capsys):
 
 def test_a_tile_that_does_not_suit_the_network_is_a_clear_error(folder):
     args = parsed("export", folder, "--tiles", 30)
-    with pytest.raises(ModelError, match="export: tile: must be a multiple of 4, got 30"):
+    with pytest.raises(ModelError, match="tomogan-compact: tile: must be a multiple of 4, got 30"):
+        args.run(args)
+
+
+def test_another_backend_is_refused_before_anything_is_done(folder, monkeypatch):
+    monkeypatch.setattr(keras.config, "backend", lambda: "torch")
+    args = parsed("export", folder, "--tiles", TILE)
+    with pytest.raises(EdgeError, match=r"export: Keras computes in torch, .* set KERAS_BACKEND=tensorflow"):
         args.run(args)
 
 

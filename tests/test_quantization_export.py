@@ -7,6 +7,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import argparse
 import hashlib
 import json
+import pathlib
 import shutil
 
 import h5py
@@ -18,7 +19,7 @@ pytest.importorskip("tensorflow", reason="the extra `train` is not installed")
 
 from tomopy_edge.cli import quantize as quantize_command  # noqa: E402 - after the skips
 from tomopy_edge.cli import train  # noqa: E402
-from tomopy_edge.errors import EdgeError, ModelError  # noqa: E402
+from tomopy_edge.errors import EdgeError, ModelError, OutputError  # noqa: E402
 from tomopy_edge.job import Job  # noqa: E402
 from tomopy_edge.networks.litert import LiteRT  # noqa: E402
 from tomopy_edge.networks.manifest import open_model  # noqa: E402
@@ -135,7 +136,7 @@ def test_a_model_folder_reads_back_and_its_files_are_what_the_manifest_says(fold
             backend = LiteRT(model.path(network.file, network.sha256), 1)
             assert backend.shape == (network.batch, network.tile, network.tile, networks.channels)
             assert (backend.input_params is None) == (network.precision == "float")
-    assert set(model.manifest.files) == {"toy.keras", "fine_tune.keras"}
+    assert set(model.manifest.files) == {"toy.keras", "toy_aware.keras", "fine_tune.keras"}
     for file, digest in model.manifest.files.items():
         model.path(file, digest)
     assert model.manifest.commands == ("tomopy-edge train", "tomopy-edge train --fine-tune")
@@ -257,6 +258,62 @@ def test_another_network_drops_what_was_made_from_the_old_one_and_says_so(copied
     }
 
 
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("fault", [KeyboardInterrupt, OSError(28, "No space left on device")])
+def test_what_is_interrupted_midway_leaves_the_folder_as_it_was(copied, pairs, monkeypatch, fault):
+    written, before = [], contents(copied)
+
+    def failing(path, content):
+        written.append(path.name)
+        if len(written) == 2:
+            raise fault
+        path.write_text(content.decode("latin-1"))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(pathlib.Path, "write_bytes", failing)
+        with pytest.raises(KeyboardInterrupt if fault is KeyboardInterrupt else OutputError):
+            making.quantize_model(copied / "toy.keras", pairs, copied, making.QuantizeOptions(**SIZES))
+    assert len(written) == 2
+    assert contents(copied) == before
+
+
+def test_a_renamed_folders_new_denoiser_brings_its_own_name_and_takes_the_old_one_away(copied, pairs, tmp_path):
+    renamed = copied.rename(tmp_path / "my_net")
+    said = {"name": "my_net", "summary": "mine", "trained_seed": 7, "licence": "MIT", "tiles": (128,)}
+    making.quantize_model(renamed / "toy.keras", pairs, renamed, making.QuantizeOptions(**SIZES | said))
+    manifest = open_model(str(renamed)).manifest
+    assert (manifest.name, manifest.summary, manifest.seed, manifest.licence) == ("my_net", "mine", 7, "MIT")
+    assert list(manifest.files) == ["my_net.keras"]
+    assert sorted(path.name for path in renamed.iterdir()) == [
+        *("manifest.json", "my_net.keras", "my_net_float_64.tflite", "my_net_int8_128.tflite")
+    ]
+
+
+def test_chained_files_are_called_as_their_denoiser_whatever_its_name(folder, copied, tmp_path):
+    renamed = copied.rename(tmp_path / "an_int8_net")
+    for path in renamed.glob("toy_*.tflite"):
+        path.rename(renamed / path.name.replace("toy_", "an_int8_net_"))
+    text = (renamed / "manifest.json").read_text().replace('"toy_', '"an_int8_net_')
+    (renamed / "manifest.json").write_text(text.replace("an_int8_net_aware", "toy_aware"))
+    chosen = making.QuantizeOptions(**SIZES | {"float_tiles": (), "io": "uint8"})
+    making.quantize_model(folder / "fine_tune.keras", folder.parent / "answers.h5", renamed, chosen)
+    chained = [one for one in open_model(str(renamed)).manifest.denoise.networks if one.precision == "chained"]
+    assert {one.io for one in chained} == {"uint8"}
+    assert chained[0].file == "an_int8_net_chained_64_uint8.tflite"
+    assert LiteRT(renamed / chained[0].file, 1).uint8
+
+
+def test_a_wrong_manifest_is_named_with_its_field(copied, pairs):
+    manifest = json.loads((copied / "manifest.json").read_text())
+    del manifest["denoise"]["networks"][0]["sha256"]
+    (copied / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(ModelError, match=r"manifest\.json:\n.*denoise\.networks\.0\.sha256"):
+        making.quantize_model(copied / "toy.keras", pairs, copied, making.QuantizeOptions(**SIZES))
+
+
 def test_uint8_networks_say_so_in_their_name_and_in_the_manifest(network, tmp_path):
     one = architecture("tomogan-compact").build(channels=1)
     one.save(tmp_path / "one.keras")
@@ -270,10 +327,10 @@ def test_uint8_networks_say_so_in_their_name_and_in_the_manifest(network, tmp_pa
 
 def test_a_tile_that_does_not_suit_the_network_is_refused_before_anything_is_done(network, pairs, tmp_path):
     network.save(tmp_path / "toy.keras")
-    with pytest.raises(ValueError, match="tile: must be a multiple of 4, got 66"):
-        making.quantize_model(
-            tmp_path / "toy.keras", pairs, tmp_path / "m", making.QuantizeOptions(**SIZES | {"tiles": (66,)})
-        )
+    for edge, words in ((66, "a multiple of 4, got 66"), (24, "at least 32, to have room within its halo, got 24")):
+        chosen = making.QuantizeOptions(**SIZES | {"tiles": (64, edge)})
+        with pytest.raises(ModelError, match=f"tomogan-compact: tile: must be {words}"):
+            making.quantize_model(tmp_path / "toy.keras", pairs, tmp_path / "m", chosen)
     assert not (tmp_path / "m").exists()
 
 
@@ -283,6 +340,9 @@ def test_a_tile_that_does_not_suit_the_network_is_refused_before_anything_is_don
         ({"aware_minutes": 1, "aware_steps": 1}, "aware_minutes: give either"),
         ({"batch": 0}, "batch: must be at least 1"),
         ({"tiles": ()}, "tiles: give at least one"),
+        ({"seed": -1}, "seed: must not be negative"),
+        ({"aware_minutes": 0.0}, "aware_minutes: must be above 0"),
+        ({"name": "fine_tune"}, "name: 'fine_tune' is what files of Fine-Tune networks are called"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(wrong, words):
@@ -332,7 +392,7 @@ def test_four_commands_make_a_model_folder(pairs, tmp_path, capsys):
     assert "float: PSNR" in told
     assert "int8: PSNR" in told
     assert "int8-ptq: PSNR" in told
-    assert command(train, pairs, shallow, *budget, "--fine-tune", made, "--fine-tune-pairs", 1) == 0
+    assert command(train, pairs, shallow, *budget, "--fine-tune", made, "--fine-tune-pairs", 2) == 0
     assert command(quantize_command, shallow, tmp_path / "fine_tune.pairs.h5", made, *sizes, "--float-tiles") == 0
     assert "chained: PSNR" in capsys.readouterr().out
     manifest = open_model(str(made)).manifest

@@ -17,7 +17,7 @@ from PIL import Image
 keras = pytest.importorskip("keras", reason="the extra `train` is not installed")
 
 from tomopy_edge.errors import DataError, ModelError, OutputError  # noqa: E402 - after the skip
-from tomopy_edge.training import checkpoint, compact, fine_tune, generator, logbook, loop, samples, train  # noqa: E402
+from tomopy_edge.training import checkpoint, compact, fine_tune, generator, logbook, loop, plan, samples, train  # noqa: E402
 from tomopy_edge.training.architectures import multiply_adds  # noqa: E402
 from tomopy_edge.training.logbook import Logbook  # noqa: E402
 from tomopy_edge.training.scores import Scores, score  # noqa: E402
@@ -54,7 +54,7 @@ def small(y=None, x=None):
 
 
 def chosen(**changed):
-    return train.TrainOptions(**{"steps": 3, "crop": 16, "batch": 2, "warm_up": 1, "check_every": 3} | changed)
+    return plan.TrainOptions(**{"steps": 3, "crop": 16, "batch": 2, "warm_up": 1, "check_every": 3} | changed)
 
 
 def test_the_generator_has_the_published_number_of_parameters(network):
@@ -153,6 +153,37 @@ def test_a_training_broken_off_by_ctrl_c_and_resumed_ends_where_an_unbroken_one_
         np.testing.assert_allclose(ends[0][name], ends[1][name], rtol=1e-6, atol=1e-9)
 
 
+@pytest.mark.parametrize("look", [1, 2], ids=["first", "last"])
+def test_a_look_broken_off_by_ctrl_c_is_made_up_for(pairs, tmp_path, monkeypatch, look):
+    judge, looks = loop.judge, iter(range(1, 9))
+
+    def broken_off(*slices):
+        if next(looks) == look:
+            raise KeyboardInterrupt
+        return judge(*slices)
+
+    unbroken = train.train(small, pairs, tmp_path / "whole.keras", chosen(steps=6))
+    monkeypatch.setattr(loop, "judge", broken_off)
+    with pytest.raises(KeyboardInterrupt):
+        train.train(small, pairs, tmp_path / "small.keras", chosen(steps=6))
+    monkeypatch.undo()
+    resumed = train.train(small, pairs, tmp_path / "small.keras", chosen(steps=6), resume=True)
+    assert resumed.error == pytest.approx(unbroken.error, rel=1e-5)
+    with (tmp_path / "whole.keras.training" / "log.csv").open() as file:
+        expected = [(row["step"], pytest.approx(float(row["loss"]), rel=1e-5)) for row in csv.DictReader(file)]
+    assert [(row["step"], float(row["loss"])) for row in rows(tmp_path)] == expected
+
+
+def test_a_finished_training_whose_network_is_gone_writes_it_again(pairs, tmp_path, caplog):
+    model = tmp_path / "small.keras"
+    train.train(small, pairs, model, chosen())
+    model.unlink()
+    train.train(small, pairs, model, chosen(), resume=True)
+    assert "the best network so far is gone" in caplog.text
+    assert model.exists()
+    assert [row["step"] for row in rows(tmp_path)] == ["3"]
+
+
 def test_a_loss_that_is_not_a_number_stops_and_keeps_the_last_good_network(pairs, tmp_path, monkeypatch):
     draw = samples.Crops.draw
 
@@ -162,7 +193,7 @@ def test_a_loss_that_is_not_a_number_stops_and_keeps_the_last_good_network(pairs
 
     monkeypatch.setattr(samples.Crops, "draw", poisoned)
     model = tmp_path / "small.keras"
-    with pytest.raises(train.DivergedError, match=f"step 5 is nan; the best network so far is {re.escape(str(model))}"):
+    with pytest.raises(loop.DivergedError, match=f"step 5 is nan; the best network so far is {re.escape(str(model))}"):
         train.train(small, pairs, model, chosen(steps=9))
     assert np.isfinite(keras.models.load_model(model).get_weights()[0]).all()
 
@@ -175,13 +206,26 @@ def test_a_loss_that_rises_tenfold_stops_the_training(pairs, tmp_path, monkeypat
         return noisy, truth * (100 if step > 3 else 1)
 
     monkeypatch.setattr(samples.Crops, "draw", risen)
-    with pytest.raises(train.DivergedError, match=r"the loss rose from 0\.\d+ to \d+"):
+    with pytest.raises(loop.DivergedError, match=r"the loss rose from 0\.\d+ to \d+"):
         train.train(small, pairs, tmp_path / "small.keras", chosen(steps=9, loss="mae"))
+
+
+def test_a_bad_batch_alone_in_the_last_look_ends_no_training(pairs, tmp_path, monkeypatch):
+    draw = samples.Crops.draw
+
+    def risen(self, step):
+        noisy, truth = draw(self, step)
+        return noisy, truth * (100 if step == 3 else 1)
+
+    monkeypatch.setattr(samples.Crops, "draw", risen)
+    train.train(small, pairs, tmp_path / "small.keras", chosen(steps=4, loss="mae"))
+    losses = [float(row["loss"]) for row in rows(tmp_path)]
+    assert losses[1] > loop.WORSE * losses[0]
 
 
 def test_answers_that_are_not_finite_are_never_kept(pairs, tmp_path, monkeypatch):
     monkeypatch.setattr(loop, "judge", lambda *_: Scores(np.nan, 0.0, 0.0))
-    with pytest.raises(train.DivergedError, match="answers after step 3 are not finite; no network was kept"):
+    with pytest.raises(loop.DivergedError, match="answers after step 3 are not finite; no network was kept"):
         train.train(small, pairs, tmp_path / "small.keras", chosen())
     assert not list(tmp_path.glob("small.keras*/last.npz"))
 
@@ -218,6 +262,14 @@ def test_a_training_cannot_start_from_another_architecture(pairs, tmp_path):
     with pytest.raises(ModelError, match="holds 'fine_tune' for 1 adjacent slices, which cannot be the start"):
         train.train(small, pairs, tmp_path / "small.keras", chosen(), start=tmp_path / "begun.keras")
     assert not list(tmp_path.glob("small.keras*"))
+
+
+def test_a_damaged_network_cannot_be_started_from(pairs, tmp_path):
+    begun = tmp_path / "begun.keras"
+    small().save(begun)
+    begun.write_bytes(begun.read_bytes()[:-2000])
+    with pytest.raises(ModelError, match=re.escape(f"{begun}: Keras cannot load it")):
+        train.train(small, pairs, tmp_path / "small.keras", chosen(), start=begun)
 
 
 def test_pictures_are_drawn_at_each_look(pairs, tmp_path):
@@ -274,6 +326,24 @@ def test_other_options_at_a_resumption_are_told(pairs, tmp_path, caplog):
     assert "seed" not in caplog.text
 
 
+def test_a_training_is_not_resumed_with_other_pairs(pairs, tmp_path):
+    train.train(small, pairs, tmp_path / "small.keras", chosen(steps=1))
+    other = pairs.rename(tmp_path / "other.h5")
+    with pytest.raises(OutputError, match=r"other pairs or another teacher \(pairs: .*pairs.h5 then, .*other.h5 now\)"):
+        train.train(small, other, tmp_path / "small.keras", chosen(steps=2), resume=True)
+
+
+def test_a_training_is_not_resumed_without_its_teacher(pairs, tmp_path):
+    answers = tmp_path / "answers.h5"
+    with h5py.File(answers, "w") as file:
+        file["answers"] = np.zeros((4, 32, 32), np.float16)
+        file.attrs.update({"done": 4, "teacher": "0" * 64})
+    train.train(small, pairs, tmp_path / "small.keras", chosen(steps=1), teacher=answers)
+    with pytest.raises(OutputError, match=r"teacher: 0+ then, none now"):
+        train.train(small, pairs, tmp_path / "small.keras", chosen(steps=2), resume=True)
+    assert train.train(small, pairs, tmp_path / "small.keras", chosen(steps=2), resume=True, teacher=answers)
+
+
 def test_another_network_cannot_be_resumed(pairs, tmp_path):
     train.train(small, pairs, tmp_path / "small.keras", chosen(steps=1))
     with pytest.raises(OutputError, match="is of another network, precision or loss"):
@@ -284,6 +354,13 @@ def test_a_trained_model_is_not_overwritten(pairs, tmp_path):
     (tmp_path / "small.keras").write_text("precious")
     with pytest.raises(OutputError, match="exists; choose another name"):
         train.train(small, pairs, tmp_path / "small.keras", chosen())
+
+
+@pytest.mark.parametrize("name", ["mine", "mine.h5"])
+def test_a_network_is_written_as_a_keras_file_only(pairs, tmp_path, name):
+    with pytest.raises(OutputError, match=r"call it mine\.keras"):
+        train.train(small, pairs, tmp_path / name, chosen())
+    assert not list(tmp_path.glob("mine*"))
 
 
 def test_a_training_killed_before_its_first_checkpoint_can_begin_anew(pairs, tmp_path):
@@ -299,8 +376,8 @@ def test_there_must_be_something_to_resume(pairs, tmp_path):
 
 
 def test_the_learning_rate_rises_and_falls():
-    plan = chosen(steps=1000, warm_up=100, rate=1e-3)
-    rates = [loop.learning_rate(checkpoint.Progress(step=step), plan) for step in (0, 99, 500, 1000)]
+    options = chosen(steps=1000, warm_up=100, rate=1e-3)
+    rates = [loop.learning_rate(checkpoint.Progress(step=step), options) for step in (0, 99, 500, 1000)]
     assert rates == pytest.approx([1e-5, 1e-3, 5e-4, 1e-5], rel=0.03)
 
 
@@ -311,6 +388,9 @@ def test_the_learning_rate_rises_and_falls():
         ({"steps": None}, "minutes: give either"),
         ({"steps": 0}, "steps: must be above 0, got 0"),
         ({"patience": 0}, "patience: must be above 0"),
+        ({"rate": 0}, "rate: must be above 0, got 0"),
+        ({"seed": -1}, "seed: must be at least 0"),
+        ({"seed": 2**32}, "seed: must be at least 0 and below 4294967296"),
         ({"crop": 20}, "crop: must be a multiple of 8 pixels, got 20"),
         ({"teacher_share": 1.5}, "teacher_share: must be between 0 and 1"),
         ({"vgg19": Path("weights.h5")}, 'vgg19: belongs to the loss "gan"'),

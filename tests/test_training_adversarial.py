@@ -13,7 +13,7 @@ import pytest
 keras = pytest.importorskip("keras", reason="the extra `train` is not installed")
 
 from tomopy_edge.errors import ModelError  # noqa: E402 - after the skip
-from tomopy_edge.training import adversarial, learners, perceptual, samples, train  # noqa: E402
+from tomopy_edge.training import adversarial, learners, perceptual, plan, samples, train  # noqa: E402
 
 # TensorFlow's variables do not know numpy 2's copy keyword yet.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -31,7 +31,7 @@ def small():
 
 
 def chosen(**changed):
-    return train.TrainOptions(
+    return plan.TrainOptions(
         **{"steps": 4, "crop": 32, "batch": 2, "warm_up": 1, "check_every": 2, "loss": "gan"} | changed
     )
 

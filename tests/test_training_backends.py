@@ -16,7 +16,8 @@ import sys
 from pathlib import Path
 import keras
 from tomopy_edge.training.architectures import architecture
-from tomopy_edge.training.train import TrainOptions, train
+from tomopy_edge.training.plan import TrainOptions
+from tomopy_edge.training.train import train
 
 backend, folder = sys.argv[1], Path(sys.argv[2])
 assert keras.backend.backend() == backend

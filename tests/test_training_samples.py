@@ -138,6 +138,14 @@ def test_stacks_that_teach_nothing_are_refused_with_the_reason(stacks, change, m
         opened(stacks)
 
 
+def test_a_single_slice_is_refused_in_both_layouts(pairs, stacks):
+    for path in (pairs, stacks):
+        with h5py.File(path, "r+") as file:
+            exchange(train_ns=file["train_ns"][:1], train_gt=file["train_gt"][:1])(file)
+        with pytest.raises(DataError, match="train gives 1 pair to learn from; at least 2"):
+            opened(path, channels=1)
+
+
 def test_slices_smaller_than_a_crop_are_refused(pairs):
     with pytest.raises(DataError, match=r"at least as large as a crop \(64\), got \(32, 40\)"):
         opened(pairs, crop=64)

@@ -75,7 +75,7 @@ def test_answers_of_another_teacher_are_neither_used_nor_overwritten(pairs, tmp_
     teacher.write_answers(Doubling(), pairs, tmp_path / "answers.h5", job=Job())
     other = Doubling()
     other.sha256 = "1" * 64
-    with pytest.raises(OutputError, match="is not of this teacher and these pairs; remove it"):
+    with pytest.raises(OutputError, match=f"teacher: {'0' * 64} then, {'1' * 64} now.*; remove it"):
         teacher.write_answers(other, pairs, tmp_path / "answers.h5", job=Job())
 
 
@@ -106,6 +106,9 @@ def test_the_shipped_tomogan_answers_the_same_whole_as_in_float_tiles():
 
 
 def test_there_must_be_a_teacher(tmp_path):
+    (tmp_path / "ruin.keras").write_bytes(b"PK ruin")
+    with pytest.raises(ModelError, match=r"ruin.keras: Keras cannot load it"):
+        teacher.find_teacher(str(tmp_path / "ruin.keras"))
     with pytest.raises(ModelError, match="Keras cannot load it"):
         teacher.find_teacher(str(tmp_path / "none.keras"))
     with pytest.raises(ModelError, match="no model is named 'tomogen'; did you mean 'tomogan'"):

@@ -11,9 +11,12 @@ from tomopy_edge.errors import EdgeError, ModelError, OutputError
 from tomopy_edge.job import Job, Tally
 from tomopy_edge.networks.manifest import Model, open_model
 from tomopy_edge.recipe import Recipe
-from tomopy_edge.training.adaptation import AdaptOptions, export_adapted, train_further
+from tomopy_edge.training.adaptation import AdaptOptions, check_tiles, export_adapted, train_further
 from tomopy_edge.training.held_out_views import Distance, distance
 from tomopy_edge.training.noise2inverse import HalvesOptions, write_halves
+
+EXPORT_ONLY = ("tiles", "aware_minutes")
+"""What matters after the training alone, and so may change where one is resumed."""
 
 
 @dataclass(frozen=True)
@@ -69,11 +72,13 @@ def adapt(
     Raises
     ------
     OutputError : where `folder` exists, or there is nothing to resume, or what there is was begun otherwise
-    ModelError : where the model to start from is not there, or holds no network that can be trained
+    ModelError : where the model to start from is not there, holds no network that can be trained, or one that the
+        sizes of the tiles do not suit
     DataError : where the scan has too few views
     """
     model = open_model(chosen.model)
     start = _trained(model)
+    check_tiles(start, chosen)
     if folder.exists():
         raise OutputError(f"{folder}: exists; choose another folder for the model, or remove it")
     work = folder.with_name(f"{folder.name}.adapting")
@@ -124,11 +129,12 @@ def _begin(work: Path, scan: Path, chosen: AdaptOptions, recipe: Recipe, *, resu
         begun = json.loads(note.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         raise OutputError(f"{work}: holds nothing to resume; run without --resume") from None
-    changed = [name for name, value in asked.items() if begun.get(name) != value]
+    changed = [name for name, value in asked.items() if name not in EXPORT_ONLY and begun.get(name) != value]
     if changed:
         raise OutputError(
             f"{work}: was begun with another {' and another '.join(changed)}; resume with the same, or remove it"
         )
+    note.write_text(json.dumps(asked, indent=2), encoding="utf-8")
 
 
 def _distances(model: Model, pairs: Path, job: Job) -> dict[str, Distance]:

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tomopy_edge.cli import STOPPED
+from tomopy_edge.cli.command_line import command_line
 from tomopy_edge.cli.scan_options import positive
+from tomopy_edge.cli.training_extra import require_tensorflow
 from tomopy_edge.errors import DataError
 from tomopy_edge.job import Job, at_least_one, available_cores
 from tomopy_edge.plugins import load_catalogue
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 NO_BETTER = 1
 """Exit code: all went well, and the new model is no better than the old one."""
 
+LEARNING = ("minutes", "steps", "rate", "batch", "precision", "aware_minutes", "tiles")
+"""Flags of a training and of what is made of it, None where they are not given."""
+
 
 def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the verb's parser."""
@@ -29,8 +34,8 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         help="adapt a model to a scan, without any clean slice",
         description="Adapt a model to one scan: its views are dealt into parts, and the model learns to predict each "
         "part's slices from the others' (Noise2Inverse). One part is held out, and judges both the old and the new "
-        "model. A model that comes no nearer to it is not written (exit code 1). Ctrl-C leaves a checkpoint. Needs the "
-        "extra `train`.",
+        "model. A model that comes no nearer to it is not written (exit code 1). What is interrupted can be resumed. "
+        "Needs the extra `train`.",
     )
     parser.add_argument("scan", type=Path, help="scan file")
     parser.add_argument("output", type=Path, help="model folder to make; with --pairs-only the HDF5 file to write")
@@ -41,6 +46,9 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "--pairs-only",
         action="store_true",
         help="hold nothing out, and write the pairs, for `tomopy-edge train PAIRS NETWORK --loss mse`",
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="with --pairs-only: replace a file that is there already"
     )
     _add_learning(parser.add_argument_group("learning"))
     _add_reading(parser.add_argument_group("scan"))
@@ -54,15 +62,14 @@ def _add_learning(group: argparse._ArgumentGroup) -> None:
     budget.add_argument("--steps", type=positive, help="steps to train for (default: 200)")
     group.add_argument("--parts", type=positive, default=4, help="parts that the views are dealt into (default: 4)")
     group.add_argument("--slices", type=positive, default=8, help="slices to learn from (default: 8)")
-    group.add_argument("--rate", type=float, default=1e-4, help="highest learning rate (default: 0.0001)")
-    group.add_argument("--batch", type=positive, default=4, help="crops in a batch (default: 4)")
+    group.add_argument("--rate", type=float, help="highest learning rate (default: 0.0001)")
+    group.add_argument("--batch", type=positive, help="crops in a batch (default: 4)")
     group.add_argument(
         "--aware-minutes", type=float, metavar="MINUTES", help="train for int8, too, for so long (default: not at all)"
     )
     group.add_argument(
         "--precision",
         choices=("float32", "bfloat16", "float16"),
-        default="bfloat16",
         help="what training computes in (default: bfloat16)",
     )
     group.add_argument("--tiles", type=positive, nargs="+", help="edges of the int8 tiles (default: as quantize has)")
@@ -99,7 +106,9 @@ def _write_pairs(args: argparse.Namespace, recipe: Recipe, job: Job) -> int:
     from tomopy_edge.networks.manifest import open_model
     from tomopy_edge.training.noise2inverse import HalvesOptions, write_halves
 
-    idle = [f"--{name}" for name in ("minutes", "steps", "keep", "resume") if getattr(args, name)]
+    given = [*(name for name in LEARNING if getattr(args, name) is not None)]
+    given += [name for name in ("keep", "resume") if getattr(args, name)]
+    idle = [f"--{name.replace('_', '-')}" for name in given]
     if idle:
         raise DataError(f"adapt: {' and '.join(idle)} with --pairs-only, which trains nothing; leave one of them out")
     channels = open_model(args.model).manifest.denoise.channels
@@ -107,23 +116,24 @@ def _write_pairs(args: argparse.Namespace, recipe: Recipe, job: Job) -> int:
         chosen = HalvesOptions(parts=args.parts, held_out=False, slices=args.slices, channels=channels, seed=args.seed)
     except ValueError as error:
         raise DataError(f"adapt: {error}") from None
-    write_halves(args.scan, args.output, chosen, recipe=recipe, job=job)
+    write_halves(args.scan, args.output, chosen, recipe=recipe, job=job, overwrite=args.overwrite)
     _tell([*_notes(job), f"pairs: {args.output}"])
     return 0
 
 
 def _adapt(args: argparse.Namespace, recipe: Recipe, job: Job) -> int:
-    from tomopy_edge.cli.quantize import require_training
-    from tomopy_edge.cli.simulate import command_line
-
-    require_training()
+    if args.overwrite:
+        raise DataError("adapt: --overwrite without --pairs-only; a model is never replaced, so choose another folder")
+    require_tensorflow("adapt")
     from tomopy_edge.adapt import adapt
     from tomopy_edge.training.adaptation import AdaptOptions
 
-    names = ("model", "minutes", "steps", "parts", "slices", "rate", "batch", "precision", "aware_minutes", "seed")
-    given = {name: getattr(args, name) for name in names}
+    given = {name: getattr(args, name) for name in ("model", "parts", "slices", "seed")}
+    learning = {name: getattr(args, name) for name in LEARNING if getattr(args, name) is not None}
+    if args.tiles is not None:
+        learning["tiles"] = tuple(args.tiles)
     try:
-        chosen = AdaptOptions(**given, tiles=None if args.tiles is None else tuple(args.tiles))
+        chosen = AdaptOptions(**given, **learning)
     except ValueError as error:
         raise DataError(f"adapt: {error}") from None
     ways = {"command": command_line(), "keep": args.keep, "resume": args.resume}

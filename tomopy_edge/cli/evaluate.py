@@ -57,7 +57,7 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate, print the tables, and write what was asked for."""
-    from tomopy_edge.cli.simulate import command_line
+    from tomopy_edge.cli.command_line import command_line
     from tomopy_edge.evaluation.bench import Bench
     from tomopy_edge.evaluation.cases import own_test_set, phantom_file
     from tomopy_edge.evaluation.halves import halves_of

@@ -6,8 +6,10 @@ import argparse
 from importlib.util import find_spec
 from pathlib import Path
 
+from tomopy_edge.cli.command_line import command_line
 from tomopy_edge.cli.scan_options import positive
-from tomopy_edge.errors import EdgeError
+from tomopy_edge.cli.training_extra import require_tensorflow
+from tomopy_edge.errors import EdgeError, ModelError
 
 
 def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -34,20 +36,16 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Export, and print how each file compares."""
-    from tomopy_edge.cli.quantize import require_training
-    from tomopy_edge.cli.simulate import command_line
-    from tomopy_edge.errors import ModelError
-
-    require_training()
+    require_tensorflow("export")
     require_onnx()
     from tomopy_edge.training.onnx_comparison import Compared
     from tomopy_edge.training.onnx_export import OnnxOptions, export_onnx
 
     try:
         chosen = OnnxOptions(tiles=tuple(dict.fromkeys(args.tiles)), samples=args.samples, seed=args.seed)
-        compared = export_onnx(args.folder, args.pairs, chosen, (command_line(),))
     except ValueError as error:
         raise ModelError(f"export: {error}") from None
+    compared = export_onnx(args.folder, args.pairs, chosen, (command_line(),))
 
     def row_of(one: Compared) -> tuple[str, ...]:
         size = (args.folder / one.file).stat().st_size / 1e6

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import os
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from tomopy_edge.cli.command_line import command_line
 from tomopy_edge.cli.scan_options import positive
-from tomopy_edge.errors import EdgeError
+from tomopy_edge.cli.training_extra import require_tensorflow
+from tomopy_edge.errors import ModelError
 
 NAMED = ("samples", "seed", "batch", "io", "aware_minutes", "aware_steps", "summary", "trained_seed")
 """Options of a quantization that have a flag of the same name."""
@@ -39,10 +39,13 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "--batch",
         type=positive,
         default=1,
-        help="write int8 networks for so many tiles of up to 256 pixels at once too",
+        help="write int8 networks for so many tiles of up to 256 pixels at once too; chained files take one",
     )
     parser.add_argument(
-        "--io", choices=["int8", "uint8"], default="int8", help="what int8 networks take and give (default: int8)"
+        "--io",
+        choices=["int8", "uint8"],
+        default="int8",
+        help="what int8 and chained networks take and give (default: int8)",
     )
     parser.add_argument("--samples", type=positive, default=128, help="tiles to measure on (default: 128)")
     parser.add_argument(
@@ -66,9 +69,7 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Export, and print how the int8 networks compare with the float one on the held-out pairs."""
-    require_training()
-    from tomopy_edge.cli.simulate import command_line
-    from tomopy_edge.errors import ModelError
+    require_tensorflow("quantize")
     from tomopy_edge.training.comparison import compare_model
     from tomopy_edge.training.quantize import QuantizeOptions, quantize_model
 
@@ -78,20 +79,10 @@ def run(args: argparse.Namespace) -> int:
     commands = (*args.made_by, command_line(without="--made-by"))
     try:
         chosen = QuantizeOptions(name=args.folder.resolve().name, **same, **sizes)
-        quantize_model(args.network, args.pairs, args.folder, chosen, commands, tuple(args.also))
     except ValueError as error:
         raise ModelError(f"quantize: {error}") from None
+    quantize_model(args.network, args.pairs, args.folder, chosen, commands, tuple(args.also))
     print(f"model: {args.folder}")  # noqa: T201 - what the command is for
     for name, scores in compare_model(args.folder, args.network, args.pairs).items():
         print(f"{name:>9}: PSNR {scores.psnr:.2f} dB, SSIM {scores.ssim:.4f}")  # noqa: T201
     return 0
-
-
-def require_training() -> None:
-    """Quiet TensorFlow, or raise an `EdgeError` where Keras or its backend is missing."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    missing = [name for name in ("keras", os.environ.get("KERAS_BACKEND", "tensorflow")) if find_spec(name) is None]
-    if missing:
-        raise EdgeError(
-            f"{' and '.join(missing)} cannot be imported; install them with: pip install 'tomopy-edge[train]'"
-        )

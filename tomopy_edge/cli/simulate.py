@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tomopy_edge.cli.command_line import command_line
 from tomopy_edge.cli.scan_options import positive
 from tomopy_edge.job import available_cores
 from tomopy_edge.simulation.phantoms import KINDS, VOLUME
@@ -134,20 +133,3 @@ def volumes_of(args: argparse.Namespace) -> tuple[VoxelVolume, ...]:
     from tomopy_edge.simulation.anatomy import read_volumes
 
     return () if args.volumes is None else read_volumes(args.volumes)
-
-
-def command_line(without: str | None = None) -> str:
-    """Return the command as the user gave it, for the files that it makes.
-
-    Parameters
-    ----------
-    without : flag of one value to leave out, with its values
-    """
-    words = iter(sys.argv[1:])
-    kept: list[str] = []
-    for word in words:
-        if without is not None and word == without:
-            next(words, None)
-        elif without is None or not word.startswith(f"{without}="):
-            kept.append(word)
-    return shlex.join(["tomopy-edge", *kept])

@@ -6,7 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from tomopy_edge.errors import ModelError, did_you_mean
 from tomopy_edge.networks.tiling import TileGrid, computed_pixels
@@ -196,17 +196,34 @@ def open_model(name: str) -> Model:
     if not (folder / MANIFEST).is_file() and (Path(name) / MANIFEST).is_file():
         folder = Path(name)
     try:
-        raw = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        return Model(folder, read_strictly(Manifest, raw))
+        return Model(folder, read_manifest(folder)[0])
     except FileNotFoundError:
         names = model_names()
         raise ModelError(
             f"no model is named {name!r}{did_you_mean(name, names)} (shipped: {', '.join(names) or 'none'}; "
             f"or give a folder that holds a {MANIFEST})"
         ) from None
+
+
+def read_manifest(folder: Path) -> tuple[Manifest, dict[str, Any]]:
+    """Return the manifest of the model in `folder`, and the JSON that it was read from.
+
+    Raises
+    ------
+    FileNotFoundError : where there is none
+    ModelError : where it is faulty, with the place of each fault
+    """
+    path = folder / MANIFEST
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        return read_strictly(Manifest, raw), raw
+    except FileNotFoundError:
+        raise
+    except UnicodeDecodeError as error:
+        raise ModelError(f"{path}: not UTF-8: {error}") from None
     except json.JSONDecodeError as error:
-        raise ModelError(f"{folder / MANIFEST}: not JSON: {error}") from None
+        raise ModelError(f"{path}: not JSON: {error}") from None
     except StrictError as error:
-        raise ModelError("\n  - ".join([f"{folder / MANIFEST}:", *error.faults])) from None
+        raise ModelError("\n  - ".join([f"{path}:", *error.faults])) from None
     except OSError as error:
-        raise ModelError(f"{folder / MANIFEST}: cannot be read: {error.strerror}") from None
+        raise ModelError(f"{path}: cannot be read: {error.strerror}") from None

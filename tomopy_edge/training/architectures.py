@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -39,7 +39,7 @@ class Architecture:
 
         Raises
         ------
-        ValueError : where the size does not suit the network's poolings
+        ValueError : where the size does not suit the network's poolings, or leaves no room within the halo
         """
         if tile % self.multiple:
             raise ValueError(f"tile: must be a multiple of {self.multiple}, got {tile}")
@@ -47,7 +47,24 @@ class Architecture:
         if tile - 2 * halo >= tile // 4:
             return halo, tile - 2 * halo
         halo, overlap = self.blend
+        # No more than two tiles may overlap along an axis.
+        least = 2 * halo + overlap + max(overlap, self.multiple)
+        if tile < least:
+            raise ValueError(f"tile: must be at least {least}, to have room within its halo, got {tile}")
         return halo, tile - 2 * halo - overlap
+
+    def check_tiles(self, tiles: Iterable[int]) -> None:
+        """Check sizes of tiles before anything is made for them.
+
+        Raises
+        ------
+        ModelError : where one does not suit
+        """
+        try:
+            for tile in tiles:
+                self.layout(tile)
+        except ValueError as error:
+            raise ModelError(f"{self.name}: {error}") from None
 
 
 ARCHITECTURES = (

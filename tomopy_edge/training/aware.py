@@ -17,8 +17,9 @@ from tomopy_edge.errors import ModelError
 from tomopy_edge.options import options
 from tomopy_edge.training.architectures import architecture_of
 from tomopy_edge.training.emphasis import evened
+from tomopy_edge.training.pairs_file import open_pairs
 from tomopy_edge.training.ranges import Span, inputs_of, nudged, stored_layers
-from tomopy_edge.training.samples import Crops, open_pairs
+from tomopy_edge.training.samples import Crops
 
 log = logging.getLogger(__name__)
 
@@ -149,7 +150,7 @@ def train_aware(network: Any, ranges: dict[str, Span], pairs: Path, chosen: Awar
 
     It learns the answers of `network` itself, by the mean absolute error of each crop as a share of that error, and so
     becomes neither more nor less than what was trained; the truth of the pairs has no part in it. The best weights on
-    held-out crops are kept, which may be those it began with: of `without_offset`.
+    held-out crops are kept, which may be those it began with.
 
     Parameters
     ----------
@@ -171,8 +172,7 @@ def train_aware(network: Any, ranges: dict[str, Span], pairs: Path, chosen: Awar
             for part, seed in (("train", chosen.seed), ("test", 0))
         )
         looked_at = [held_out.draw(step) for step in range(LOOKS)]
-        level = without_offset(network, ranges, np.concatenate([noisy for noisy, _ in looked_at]))
-        student = simulate(level, ranges)
+        student = simulate(network, ranges)
         student.compile(keras.optimizers.Adam(chosen.rate, clipnorm=1.0), loss=_by_shares, jit_compile=False)
         best = _go(student, taught, looked_at, chosen)
     return copy_of(network, best)
@@ -185,32 +185,6 @@ def copy_of(network: Any, weights: list[Any]) -> Any:
     copy = keras.models.clone_model(network)
     copy.set_weights(weights)
     return copy
-
-
-def without_offset(network: Any, ranges: dict[str, Span], tiles: Float32) -> Any:
-    """Return a copy of a float network whose int8 answers are, in the mean over tiles, what its float answers are.
-
-    Rounded kernels add up to a little more or less than the true ones, which shifts the grey value of all matter. The
-    bias of the last convolution, behind which nothing bends, takes the shift back.
-
-    Parameters
-    ----------
-    network : (batch, y, x, channel) -> (batch, y, x, 1)
-    ranges : see `ranges.activation_ranges`
-    tiles : (tile, y, x, channel), network units
-
-    References
-    ----------
-    M. Nagel et al., Data-free quantization through weight equalization and bias correction, ICCV 2019, section 4.2.
-    """
-    shape = (1, *tiles.shape[1:3])
-    rounded, plain = simulate(network, ranges, shape), copy_of(network, network.get_weights())
-    shift = np.mean([(rounded.predict_on_batch(one[None]) - plain.predict_on_batch(one[None])).mean() for one in tiles])
-    mended = copy_of(network, network.get_weights())
-    last = [layer for layer in mended.layers if hasattr(layer, "kernel")][-1]
-    kernel, bias = last.get_weights()
-    last.set_weights([kernel, bias - shift])
-    return mended
 
 
 class _Lessons:

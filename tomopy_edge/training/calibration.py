@@ -11,8 +11,9 @@ import numpy as np
 from tomopy_edge.data import Float32
 from tomopy_edge.errors import DataError, ModelError
 from tomopy_edge.training.aware import copy_of
+from tomopy_edge.training.pairs_file import open_pairs
 from tomopy_edge.training.ranges import Span, activation_ranges, stored_layers
-from tomopy_edge.training.samples import Crops, open_pairs
+from tomopy_edge.training.samples import Crops
 
 TAIL = 0.5
 """Percent of the noisy values that lie below the range of the int8 input, and as many above.

@@ -81,7 +81,9 @@ def has_checkpoint(model: Path) -> bool:
     return (training_folder(model) / CHECKPOINT).exists()
 
 
-def write_checkpoint(folder: Path, progress: Progress, chosen: TrainOptions, variables: Sequence[Any]) -> None:
+def write_checkpoint(
+    folder: Path, progress: Progress, chosen: TrainOptions, origin: Origin, variables: Sequence[Any]
+) -> None:
     """Write the state of a training; the old checkpoint stands until the new one is whole.
 
     Parameters
@@ -89,11 +91,13 @@ def write_checkpoint(folder: Path, progress: Progress, chosen: TrainOptions, var
     folder : of the training
     progress : how far it is
     chosen : how it is done; kept to tell what changed where it is resumed otherwise
+    origin : what is learned from
     variables : Keras variables, of networks and optimizers alike
     """
     from keras import ops
 
-    state = {"progress": asdict(progress), "chosen": {name: str(one) for name, one in asdict(chosen).items()}}
+    options = {name: str(one) for name, one in asdict(chosen).items()}
+    state = {"progress": asdict(progress), "chosen": options, "origin": dict(origin)}
     arrays = {f"variable_{i}": ops.convert_to_numpy(variable) for i, variable in enumerate(variables)}
     part = folder / f"{CHECKPOINT}.part"
     with part.open("wb") as file:
@@ -101,7 +105,9 @@ def write_checkpoint(folder: Path, progress: Progress, chosen: TrainOptions, var
     part.replace(folder / CHECKPOINT)
 
 
-def read_checkpoint(folder: Path, chosen: TrainOptions, variables: Sequence[Any]) -> tuple[Progress, list[str]]:
+def read_checkpoint(
+    folder: Path, chosen: TrainOptions, origin: Origin, variables: Sequence[Any]
+) -> tuple[Progress, list[str]]:
     """Put the state of a training back into its variables.
 
     Returns
@@ -110,7 +116,7 @@ def read_checkpoint(folder: Path, chosen: TrainOptions, variables: Sequence[Any]
 
     Raises
     ------
-    OutputError : where there is no checkpoint, or one of another network
+    OutputError : where there is no checkpoint, or one of another network or other pairs
     """
     path = folder / CHECKPOINT
     try:
@@ -121,6 +127,12 @@ def read_checkpoint(folder: Path, chosen: TrainOptions, variables: Sequence[Any]
         raise OutputError(f"{folder}: holds no checkpoint to resume from; train without --resume") from None
     except (OSError, ValueError, KeyError) as error:
         raise OutputError(f"{path}: cannot be read ({error}); remove {folder} and train anew") from None
+    other = differences(state["origin"], origin) if "origin" in state else ""
+    if other:
+        raise OutputError(
+            f"{path}: the training was begun with other pairs or another teacher ({other}); resume with those it was "
+            "begun with, or choose another name for the network"
+        )
     shapes = [tuple(variable.shape) for variable in variables]
     if [array.shape for array in arrays] != shapes:
         raise OutputError(

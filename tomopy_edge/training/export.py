@@ -5,27 +5,11 @@ from __future__ import annotations
 import contextlib
 import io
 import warnings
-from pathlib import Path
 from typing import Any
 
 from tomopy_edge.errors import ModelError
 from tomopy_edge.training.aware import simulate
 from tomopy_edge.training.ranges import Span
-
-
-def load_network(trained: Path) -> Any:
-    """Return the Keras model in a .keras file.
-
-    Raises
-    ------
-    ModelError : where Keras cannot load it
-    """
-    import keras
-
-    try:
-        return keras.models.load_model(trained, compile=False)
-    except Exception as error:  # noqa: BLE001 - a ruined file fails in Keras in as many ways as there are bytes
-        raise ModelError(f"{trained}: Keras cannot load it: {error}") from None
 
 
 def fixed(build: Any, network: Any, tile: int) -> Any:

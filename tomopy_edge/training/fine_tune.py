@@ -14,7 +14,8 @@ from tomopy_edge.networks.quantize import dequantize, quantize
 from tomopy_edge.networks.slices import Account, SliceNetwork, open_network
 from tomopy_edge.progress import track
 from tomopy_edge.simulation.files import new_hdf5
-from tomopy_edge.training.samples import open_pairs
+from tomopy_edge.training.origin import Origin, is_kept, origin_of
+from tomopy_edge.training.pairs_file import open_pairs
 
 PARAMETERS = 305
 REACH = 2
@@ -67,28 +68,40 @@ def write_answers(model: Model, pairs: Path, answers: Path, *, most: int, job: J
     model : whose denoiser answers; slices go through it whole, or in tiles that leave no seam
     pairs : see `simulation.files.write_pairs`
     answers : file to write: `train_ns` (pair, y, x, 1) and so on, float32, in network units; its attribute `pairs` says
-        what was denoised
+        what was denoised. One that an earlier call left is kept, where it is of the same networks, pairs and `most`.
     most : pairs for training to use of all there are
     job : its threads
 
     Raises
     ------
     DataError : where `pairs` holds other slices than the denoiser takes
-    OutputError : where `answers` exists or cannot be written
+    OutputError : where `answers` is of other networks or pairs, or cannot be written
     """
     networks = model.manifest.denoise
     held = {network.precision for network in networks.networks}
     precisions = [name for name in ("int8-ptq", "int8") if name in held] or ["int8"]
-    with open_pairs(pairs, networks.channels) as file, new_hdf5(answers) as made:
-        made.attrs["pairs"] = str(pairs.resolve())
+    with open_pairs(pairs, networks.channels) as file:
         _, y, x = file["train_gt"].shape
+        files = [networks.choose(name, None, (y, x)) for name in precisions]
+        origin = origin_of(pairs, denoisers=" ".join(one.sha256 for one in files), most=most)
+        if is_kept(answers, origin):
+            return
         account = Account("fine_tune", job.tally)
         denoisers = [
-            open_network(
-                model, networks, networks.choose(name, None, (y, x)), shape=(y, x), threads=job.ncore, account=account
-            )
-            for name in precisions
+            open_network(model, networks, one, shape=(y, x), threads=job.ncore, account=account) for one in files
         ]
+        try:
+            _write(file, answers, origin, denoisers, most)
+        finally:
+            for denoiser in denoisers:
+                denoiser.close()
+
+
+def _write(file: Any, answers: Path, origin: Origin, denoisers: list[SliceNetwork], most: int) -> None:
+    """Write what denoisers in turn answer to the open pairs of `file`; see `write_answers`."""
+    _, y, x = file["train_gt"].shape
+    with new_hdf5(answers) as made:
+        made.attrs.update(origin)
         for part in ("test", "train"):
             count = min(len(file[f"{part}_ns"]), most)
             noisy = made.create_dataset(f"{part}_ns", (count, y, x, 1), "f4", chunks=(1, min(y, 128), min(x, 128), 1))
@@ -96,9 +109,8 @@ def write_answers(model: Model, pairs: Path, answers: Path, *, most: int, job: J
             for i in track(range(count), total=count, what=f"answers to {part}"):
                 stack = np.moveaxis(file[f"{part}_ns"][i].astype(np.float32), 2, 0)
                 noisy[i, ..., 0] = _codes(denoisers[i % len(denoisers)], stack)
-                truth[i] = file[f"{part}_gt"][i]
-        for denoiser in denoisers:
-            denoiser.close()
+                # Rounded by numpy: HDF5's own conversion, once it met a tiny value, makes 0.25 of 0.4999987.
+                truth[i] = file[f"{part}_gt"][i].astype(np.float16)
 
 
 def _codes(denoiser: SliceNetwork, stack: Float32) -> Float32:

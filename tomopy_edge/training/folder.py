@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import shutil
-from collections.abc import Iterable, Iterator
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tomopy_edge.errors import ModelError
-from tomopy_edge.networks.manifest import MANIFEST
+from tomopy_edge.errors import ModelError, OutputError
+from tomopy_edge.networks.manifest import MANIFEST, read_manifest
 from tomopy_edge.training.architectures import ARCHITECTURES, Architecture
 from tomopy_edge.training.chain import chain
 from tomopy_edge.training.surgery import with_int8, with_tile, with_uint8
@@ -26,6 +26,9 @@ BATCHED_UP_TO = 256
 """Larger tiles, pixels, keep a processor busy one by one."""
 
 CHAINED, PARTNERS = "chained", ("int8-ptq", "int8")
+
+FINE_TUNE = "fine_tune"
+"""Stem of the names of a Fine-Tune network's files."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ class Sizes:
 
 @dataclass
 class ModelFolder:
-    """A folder and its manifest, as JSON.
+    """A folder and its manifest, as JSON; nothing is written before it is closed.
 
     Attributes
     ----------
@@ -59,24 +62,29 @@ class ModelFolder:
     path: Path
     manifest: dict[str, Any]
     _old: dict[str, str] = field(default_factory=dict)
+    _made: dict[str, bytes] = field(default_factory=dict)
 
     @classmethod
-    def open(cls, path: Path, fresh: dict[str, Any] | None) -> ModelFolder:
-        """Return the folder at `path`, with the manifest it holds, or `fresh` where it holds none.
+    def open(cls, path: Path, told: Mapping[str, Any] | None) -> ModelFolder:
+        """Return the folder at `path`, with the manifest it holds.
+
+        Parameters
+        ----------
+        path : the folder
+        told : name, summary, licence and seed of a denoiser that is to be put in; None for a Fine-Tune network, which
+            needs the folder of its denoiser
 
         Raises
         ------
-        ModelError : where there is neither, or the manifest cannot be read
+        ModelError : where a denoiser is needed and there is none, or the manifest is faulty
         """
         try:
-            manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+            _, manifest = read_manifest(path)
         except FileNotFoundError as error:
-            if fresh is None:
+            if told is None:
                 raise ModelError(f"{path}: a Fine-Tune network needs the folder of its denoiser: {error}") from None
-            return cls(path, fresh)
-        except (OSError, ValueError) as error:
-            raise ModelError(f"{path / MANIFEST}: cannot be read: {error}") from None
-        return cls(path, manifest, dict(_named(manifest)))
+            return cls(path, {"format": 1, **told, "commands": [], "denoise": {}, "files": {}})
+        return cls(path, manifest | dict(told or {}), dict(_named(manifest)))
 
     def partner(self) -> bytes:
         """Return the int8 denoiser that the Fine-Tune network works behind.
@@ -95,59 +103,84 @@ class ModelFolder:
         raise ModelError(f"{self.path}: holds no int8 denoiser for a Fine-Tune network")
 
     def put(
-        self, part: Architecture, trained: Path, stem: str, channels: int, exports: dict[str, bytes], sizes: Sizes
+        self,
+        part: Architecture,
+        channels: int,
+        trained: Mapping[str, bytes],
+        exports: Mapping[str, bytes],
+        sizes: Sizes,
     ) -> list[dict[str, Any]]:
-        """Write the exports of one network in place of those that the folder held, and return their entries.
+        """Put the exports of one network in place of those that the folder held, and return their entries.
 
         Parameters
         ----------
         part : its architecture
-        trained : the .keras file that it comes from; a copy is kept
-        stem : what its files' names begin with
         channels : slices it takes
+        trained : what follows the stem in a .keras file's name -> its bytes: "" -> the float network, and "_aware" ->
+            the one that was trained for int8, where there is one
         exports : precision -> .tflite bytes
         sizes : what tiles they are written for
         """
-        self.path.mkdir(parents=True, exist_ok=True)
         old = self.manifest.get(part.block) or {}
+        stem = FINE_TUNE if part.block == FINE_TUNE else self.manifest["name"]
         entries = [
-            self._write(part, stem, precision, with_tile(made, edge, batch), edge=edge, batch=batch, io=io)
+            self._add(part, stem, precision, with_tile(made, edge, batch), edge=edge, batch=batch, io=io)
             for precision, made in exports.items()
             for edge, batch, io in _files(precision, sizes)
         ]
         block = {"channels": channels, "reach": part.reach, "multiple": part.multiple, "networks": entries}
-        kept = self.path / f"{stem}.keras"
-        if old.get("onnx") and self.manifest["files"].get(kept.name) == sha256(trained):
-            block["onnx"] = old["onnx"]
-        if trained.resolve() != kept.resolve():
-            shutil.copyfile(trained, kept)
-        self.manifest["files"][kept.name] = sha256(kept)
+        still = self._keep(stem, trained)
+        if onnx := [one for one in old.get("onnx", ()) if one["precision"] in still]:
+            block["onnx"] = onnx
         self.manifest[part.block] = block
-        if part.block == "fine_tune":
-            return entries + self._chain(part, with_int8(exports["int8"]))
+        if part.block == FINE_TUNE:
+            return entries + self._chain(part, with_int8(exports["int8"]), sizes.io)
         if _partners(old.get("networks", ())) & _partners(entries):
             block["networks"] = entries + [one for one in old["networks"] if one["precision"] == CHAINED]
         elif self.manifest.pop("fine_tune", None):
             log.warning(
                 "%s: its Fine-Tune network mended another int8 network and is dropped; train it anew", self.path
             )
-            self.manifest["files"].pop("fine_tune.keras", None)
+            self.manifest["files"] = dict(_others(self.manifest["files"], fine_tune=True))
         return entries
 
     def close(self, commands: tuple[str, ...]) -> None:
-        """Write the manifest, and remove the files that it named before and no longer does."""
+        """Write the files and then the manifest, and remove the files that it named before and no longer does.
+
+        All is written beside the old files first, so what goes wrong leaves the folder as it was.
+
+        Raises
+        ------
+        OutputError : where it cannot be written
+        """
         self.manifest["commands"] += [one for one in commands if one not in self.manifest["commands"]]
         text = json.dumps(self.manifest, indent=2) + "\n"
-        (self.path / MANIFEST).write_text(text, encoding="utf-8")
+        try:
+            move_in(self.path, self._made | {MANIFEST: text.encode()})
+        except OSError as error:
+            raise OutputError(f"{self.path}: cannot be written: {error.strerror}") from None
         for name in sorted(set(self._old) - set(dict(_named(self.manifest)))):
             stale = self.path / name
             # Only what this folder's manifest wrote: a file of that name that is something else is the user's.
-            if stale.is_file() and sha256(stale) == self._old[name]:
+            if stale.is_file() and _sha256(stale.read_bytes()) == self._old[name]:
                 stale.unlink()
                 log.warning("%s: removed, as it belongs to the networks that were replaced", stale)
 
-    def _chain(self, part: Architecture, fine_tune: bytes) -> list[dict[str, Any]]:
-        """Write the denoiser and the Fine-Tune network in one file for each size, in place of older ones."""
+    def _keep(self, stem: str, trained: Mapping[str, bytes]) -> set[str]:
+        """Put .keras files in place of those that the folder held; return for which precisions they are the same."""
+        files = self.manifest.setdefault("files", {})
+        others = dict(_others(files, fine_tune=stem == FINE_TUNE))
+        old = {files[name] for name in files.keys() - others.keys()}
+        new = {f"{stem}{ends}.keras": made for ends, made in trained.items()}
+        digests = {name: _sha256(made) for name, made in new.items()}
+        self._made |= new
+        # The denoiser's float network is the first: so it is found by those who look for one to learn from.
+        self.manifest["files"] = others | digests if stem == FINE_TUNE else digests | others
+        same = {"float"} if digests[f"{stem}.keras"] in old else set()
+        return same | {"int8"} if old == set(digests.values()) else same
+
+    def _chain(self, part: Architecture, fine_tune: bytes, io: str) -> list[dict[str, Any]]:
+        """Put the denoiser and the Fine-Tune network in one file for each size, in place of older ones."""
         denoise = self.manifest["denoise"]
         first = self.partner()
         reach = denoise["reach"] + part.reach
@@ -155,7 +188,7 @@ class ModelFolder:
         entries = []
         for edge in CHAINED_TILES:
             joined = chain(with_tile(first, edge), with_tile(fine_tune, edge))
-            entries.append(self._write(whole, stem, CHAINED, joined, edge=edge, batch=1, io="int8") | {"reach": reach})
+            entries.append(self._add(whole, stem, CHAINED, joined, edge=edge, batch=1, io=io) | {"reach": reach})
         denoise["networks"] = [one for one in denoise["networks"] if one["precision"] != CHAINED] + entries
         return entries
 
@@ -164,17 +197,19 @@ class ModelFolder:
         denoise = self.manifest["denoise"]
         for one in ARCHITECTURES:
             if one.block == "denoise" and (one.reach, one.multiple) == (denoise["reach"], denoise["multiple"]):
-                return denoise["networks"][0]["file"].partition("_")[0], replace(one, reach=reach)
+                first = denoise["networks"][0]
+                return first["file"].rpartition(f"_{first['precision']}_")[0], replace(one, reach=reach)
         raise ModelError(f"{self.path}: holds a denoiser of no known architecture")
 
-    def _write(
+    def _add(
         self, part: Architecture, stem: str, precision: str, made: bytes, *, edge: int, batch: int, io: str
     ) -> dict[str, Any]:
         halo, stride = part.layout(edge)
         ends = f"_b{batch}" * (batch > 1) + "_uint8" * (io == "uint8")
-        file = self.path / f"{stem}_{precision}_{edge}{ends}.tflite"
-        file.write_bytes(with_uint8(made) if io == "uint8" else made)
-        named = {"file": file.name, "sha256": sha256(file), "precision": precision, "tile": edge, "batch": batch}
+        file = f"{stem}_{precision}_{edge}{ends}.tflite"
+        self._made[file] = with_uint8(made) if io == "uint8" else made
+        named: dict[str, Any] = {"file": file, "sha256": _sha256(self._made[file])}
+        named |= {"precision": precision, "tile": edge, "batch": batch}
         return named | {"halo": halo, "stride": stride} | ({"io": io} if io != "int8" else {})
 
 
@@ -203,6 +238,34 @@ def _named(manifest: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield from manifest.get("files", {}).items()
 
 
-def sha256(path: Path) -> str:
-    """Return the sha256 of a file's bytes, in hexadecimal."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def _others(files: Mapping[str, str], *, fine_tune: bool) -> Iterator[tuple[str, str]]:
+    """Yield what a manifest names beside the .keras files of the Fine-Tune network, or of the denoiser."""
+    for name, digest in files.items():
+        if not name.endswith(".keras") or name.startswith((f"{FINE_TUNE}.", f"{FINE_TUNE}_")) != fine_tune:
+            yield name, digest
+
+
+def move_in(folder: Path, made: Mapping[str, bytes]) -> None:
+    """Write files into a folder, made where it is not there: none of them, or all in the order that they are given.
+
+    Raises
+    ------
+    OSError : where one cannot be written
+    """
+    fresh = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        # Within the folder, for only on one file system is a file moved at once.
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".new-") as staging:
+            for name, content in made.items():
+                (Path(staging) / name).write_bytes(content)
+            for name in made:
+                (Path(staging) / name).replace(folder / name)
+    except BaseException:
+        if fresh and not any(folder.iterdir()):
+            folder.rmdir()
+        raise
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from tomopy_edge.errors import ModelError
-from tomopy_edge.training.samples import open_pairs
+from tomopy_edge.training.pairs_file import open_pairs
 
 MOST = 32
 """Pairs that are looked at: the mean of so many hardly errs."""

@@ -11,12 +11,11 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from tomopy_edge.errors import EdgeError
 from tomopy_edge.training.checkpoint import Progress, read_checkpoint, write_checkpoint
 from tomopy_edge.training.learners import Batch, Learner
 from tomopy_edge.training.logbook import Logbook
+from tomopy_edge.training.origin import Origin
 from tomopy_edge.training.pictures import draw_pairs
 from tomopy_edge.training.plan import TrainOptions
 from tomopy_edge.training.samples import Crops
@@ -28,7 +27,8 @@ LOWEST_RATE = 0.01
 """Share of the learning rate that is left at the end."""
 
 WORSE = 10.0
-"""A training whose loss is so many times its best has diverged."""
+"""A training whose mean loss is so many times its lowest has diverged. Only means over as many steps as lie between two
+looks are compared: of a shorter rest, a single bad batch may be all there is."""
 
 
 class DivergedError(EdgeError):
@@ -51,6 +51,7 @@ class Loop:
     model : .keras file to write
     folder : for checkpoint and log
     chosen : how
+    origin : what is learned from; another one is not resumed with
     resume : whether to go on from the checkpoint in `folder`
     """
 
@@ -61,16 +62,22 @@ class Loop:
         model: Path,
         folder: Path,
         chosen: TrainOptions,
+        origin: Origin,
         *,
         resume: bool,
     ) -> None:
         self._learner, self._build, self._model, self._folder, self._chosen = learner, build, model, folder, chosen
-        self._progress = Progress()
+        self._origin, self._progress = origin, Progress()
         if resume:
-            self._progress, changed = read_checkpoint(folder, chosen, learner.variables())
+            self._progress, changed = read_checkpoint(folder, chosen, origin, learner.variables())
             for what in changed:
                 log.warning("resumed with another option than the training was begun with: %s", what)
-        self._logbook = Logbook(folder, step=self._progress.step, tensorboard=chosen.tensorboard)
+            if not model.exists() and self._progress.best < math.inf:
+                log.warning("%s: the best network so far is gone; the best from now on is written", model)
+                self._progress = replace(self._progress, best=math.inf, waited=0, looked=False)
+        # A look that was interrupted may have left its row, and is made again.
+        told = self._progress.step - (not self._progress.looked)
+        self._logbook = Logbook(folder, step=told, tensorboard=chosen.tensorboard)
 
     def go(self, crops: Crops, held_out: Batch) -> None:
         """Train to the end of the budget, or until the held-out pairs gain no more.
@@ -84,38 +91,39 @@ class Loop:
         ------
         DivergedError : where the loss grows instead of falling, or is not a number
         """
-        losses: list[dict[str, float]] = []
 
         def draw(step: int) -> list[Batch]:
             first = step * self._learner.batches
             return [crops.draw(number) for number in range(first, first + self._learner.batches)]
 
+        if self._progress.due(self._chosen):
+            self._look(held_out)
         with ThreadPoolExecutor(1) as ahead:
             batches = ahead.submit(draw, self._progress.step)
             while self._progress.share(self._chosen) < 1:
                 start = time.monotonic()
                 now, batches = batches.result(), ahead.submit(draw, self._progress.step + 1)
-                losses.append(self._learner.fit(now, learning_rate(self._progress, self._chosen)))
-                spent = self._progress.seconds + time.monotonic() - start
-                self._progress = replace(self._progress, step=self._progress.step + 1, seconds=spent)
-                if not math.isfinite(losses[-1]["loss"]):
-                    raise self._diverged(f"the loss at step {self._progress.step} is {losses[-1]['loss']}")
-                if self._progress.step % self._chosen.check_every == 0 or self._progress.share(self._chosen) >= 1:
-                    self._look(_means(losses), held_out)
-                    losses = []
+                losses = self._learner.fit(now, learning_rate(self._progress, self._chosen))
+                self._progress = self._progress.stepped(losses, time.monotonic() - start)
+                if not math.isfinite(losses["loss"]):
+                    raise self._diverged(f"the loss at step {self._progress.step} is {losses['loss']}")
+                if self._progress.due(self._chosen):
+                    self._look(held_out)
 
     def checkpoint(self) -> None:
         """Write what a resumed training needs."""
-        write_checkpoint(self._folder, self._progress, self._chosen, self._learner.variables())
+        write_checkpoint(self._folder, self._progress, self._chosen, self._origin, self._learner.variables())
 
     def close(self) -> None:
         """Close the log."""
         self._logbook.close()
 
-    def _look(self, losses: dict[str, float], held_out: Batch) -> None:
-        """Judge the network, keep it if it is the best so far, and log both."""
+    def _look(self, held_out: Batch) -> None:
+        """Judge the network, keep it if it is the best so far, and log both; made only when the checkpoint is."""
+        losses = self._progress.means()
         loss, lowest = losses["loss"], self._progress.lowest
-        if loss > WORSE * lowest:
+        comparable = self._progress.batches >= self._chosen.check_every
+        if comparable and loss > WORSE * lowest:
             raise self._diverged(f"the loss rose from {lowest:.4g} to {loss:.4g}")
         scores = judge(self._learner.network, *held_out)
         if not math.isfinite(scores.error):
@@ -123,17 +131,20 @@ class Loop:
         # The mean is what is learned from noisy truth, and the mean is where the squared error is least.
         error = 10 ** (-scores.psnr / 20) if self._chosen.loss == "mse" else scores.error
         best = error < self._progress.best
-        self._progress = replace(
+        made = replace(
             self._progress,
             best=min(error, self._progress.best),
             waited=0 if best else self._progress.waited + 1,
-            lowest=min(loss, lowest),
+            lowest=min(loss, lowest) if comparable else lowest,
+            looked=True,
         )
         if best:
             self._write_model()
-        rate = learning_rate(self._progress, self._chosen)
-        told = {"step": self._progress.step, "seconds": self._progress.seconds, "best": self._progress.best}
+        rate = learning_rate(made, self._chosen)
+        told = {"step": made.step, "seconds": made.seconds, "best": made.best}
         self._logbook.write({**told, **losses, "rate": rate, **asdict(scores)})
+        # Only now: a look that is interrupted before is made again on resumption.
+        self._progress = made
         self.checkpoint()
         if self._chosen.pictures:
             draw_pairs(self._folder / f"step_{self._progress.step:06d}.png", self._learner.network, *held_out)
@@ -158,7 +169,3 @@ class Loop:
             f"training diverged: {what}; {kept}. Train anew with a lower rate (it was {self._chosen.rate:g}), or "
             "resume from the last checkpoint"
         )
-
-
-def _means(losses: list[dict[str, float]]) -> dict[str, float]:
-    return {name: float(np.mean([one[name] for one in losses])) for name in losses[0]}

@@ -19,13 +19,11 @@ from tomopy_edge.progress import track
 from tomopy_edge.readers import open_scan
 from tomopy_edge.recipe import Recipe
 from tomopy_edge.simulation.files import new_hdf5
+from tomopy_edge.training.generator import MULTIPLE
 from tomopy_edge.training.view_parts import ViewParts
 
 BLOCK = 512
 """Largest edge of the blocks that slices are cut into, pixels: some are looked at only, which tells when to stop."""
-
-MULTIPLE = 8
-"""What the edge of a block is a multiple of, pixels, as networks need it."""
 
 LOOKED_AT = 8
 """One block in so many is looked at and not learned from."""
@@ -57,6 +55,8 @@ class HalvesOptions:
             raise ValueError(f"parts: must be at least {least}, one to learn from the others, got {self.parts}")
         if self.slices < 1:
             raise ValueError(f"slices: must be at least 1, got {self.slices}")
+        if self.seed < 0:
+            raise ValueError(f"seed: must not be negative, got {self.seed}")
         if self.channels < 1 or self.channels % 2 == 0:
             raise ValueError(f"channels: must be odd, so that there is a middle slice; got {self.channels}")
 
@@ -107,8 +107,11 @@ def write_halves(
     """Write pairs made of one scan to an HDF5 file that `training.train.train` takes, slice by slice.
 
     The views are dealt into parts, each is reconstructed, and each part in turn is what is to be learned from the mean
-    of the others: their noise is independent, so what the two have in common is the sample, and a network that is to
-    predict noise it cannot know learns to predict its mean, which is zero. That holds for the squared error alone.
+    of the others: the noise of their views is independent, so what the two have in common is the sample, and a network
+    that is to predict noise it cannot know learns to predict its mean, which is zero. That holds for the squared error
+    alone. All parts are normalized by the same flats and darks, so the noise of those, which is that of one view over
+    the root of their number, they do have in common: what it leaves after the removal of stripes is kept as if it were
+    the sample's.
 
     The datasets are those of `simulation.files.write_pairs`, in blocks of at most 512 x 512 pixels; `test_ns` and
     `test_gt` hold blocks that are not learned from. Where a part is held out, `judge_ns` (slice, y, x, channel) is the

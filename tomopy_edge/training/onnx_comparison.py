@@ -13,7 +13,7 @@ from tomopy_edge.job import available_cores
 from tomopy_edge.networks.litert import LiteRT
 from tomopy_edge.networks.quantize import dequantize, quantize
 from tomopy_edge.networks.tiling import TileGrid, cut
-from tomopy_edge.training.samples import open_pairs
+from tomopy_edge.training.pairs_file import open_pairs
 
 TILES = 8
 """Tiles that two networks are compared on."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +12,14 @@ from typing import Any
 import numpy as np
 
 from tomopy_edge.data import Float32
-from tomopy_edge.errors import ModelError
-from tomopy_edge.networks.manifest import MANIFEST
+from tomopy_edge.errors import ModelError, OutputError
+from tomopy_edge.networks.manifest import MANIFEST, read_manifest
 from tomopy_edge.options import options
 from tomopy_edge.training.architectures import Architecture, architecture_of
 from tomopy_edge.training.calibration import ANSWERS, calibrate
-from tomopy_edge.training.export import export_float, fixed, load_network
+from tomopy_edge.training.export import export_float, fixed
+from tomopy_edge.training.folder import FINE_TUNE, move_in
+from tomopy_edge.training.keras_files import load_network
 from tomopy_edge.training.onnx_comparison import (
     Compared,
     difference,
@@ -53,28 +54,36 @@ class OnnxOptions:
             raise ValueError("tiles: give at least one size")
         if self.samples < 1:
             raise ValueError(f"samples: must be at least 1, got {self.samples}")
+        if self.seed < 0:
+            raise ValueError(f"seed: must not be negative, got {self.seed}")
 
 
 @dataclass(frozen=True)
 class _Part:
-    """One trained network of a model folder: its Keras model, of open size, and its entries in the manifest."""
+    """One trained network of a model folder: its Keras models, of open size, and its entries in the manifest.
+
+    The network that was trained for int8 is another than the float one; where there is none, it is None.
+    """
 
     folder: Path
     stem: str
     architecture: Architecture
     network: Any
+    aware: Any | None
     entries: list[dict[str, Any]]
 
-    def sized(self, tile: int) -> Any:
-        return fixed(self.architecture.build, self.network, tile)
+    def sized(self, precision: str, tile: int) -> Any:
+        trained = self.aware if precision == "int8" and self.aware is not None else self.network
+        return fixed(self.architecture.build, trained, tile)
 
     def tflite(self, precision: str, tile: int) -> tuple[str, bytes] | None:
         """Return the .tflite network to compare with, brought to a tile size, and what to call it."""
-        # Quantized after training comes first: so is what is made here.
-        kinds = {"float": ("float",), "int8": ("int8-ptq", "int8")}[precision]
+        # Where nothing was trained for int8, what was quantized after training comes first: so is what is made here.
+        int8 = ("int8-ptq", "int8") if self.aware is None else ("int8",)
+        kinds = {"float": ("float",), "int8": int8}[precision]
         entries = [one for one in self.entries if one["precision"] in kinds and one.get("batch", 1) == 1]
         if not entries:
-            return ("a fresh .tflite", export_float(self.sized(tile))) if precision == "float" else None
+            return ("a fresh .tflite", export_float(self.sized(precision, tile))) if precision == "float" else None
         entry = min(entries, key=lambda one: (kinds.index(one["precision"]), one["tile"] != tile))
         path = self.folder / entry["file"]
         try:
@@ -89,9 +98,10 @@ def export_onnx(
 ) -> list[Compared]:
     """Write the networks of a model folder as ONNX files, float and int8, and name them in its manifest.
 
-    The files are `{stem}_float_{tile}.onnx` and `{stem}_int8_{tile}.onnx` (see `onnx_graph`). The int8 ones come from
-    the .keras files, so they are quantized after training, by the ranges that .tflite networks have. The Fine-Tune
-    network is measured and compared on what the denoiser's ONNX network answers.
+    The files are `{stem}_float_{tile}.onnx` and `{stem}_int8_{tile}.onnx` (see `onnx_graph`). The int8 ones have the
+    weights that were trained for int8, `{stem}_aware.keras`, where the folder holds them, as the int8 .tflite networks
+    do; else they are quantized after training. The Fine-Tune network is measured and compared on what the denoiser's
+    ONNX network answers.
 
     Parameters
     ----------
@@ -107,52 +117,59 @@ def export_onnx(
 
     Raises
     ------
-    ModelError : where the folder lacks a network, or a float ONNX network is not the float .tflite one
-    ValueError : where a tile size does not suit a network
+    ModelError : where the folder lacks a network, its manifest is faulty, a tile size does not suit a network, or a
+        float ONNX network is not the float .tflite one
+    OutputError : where the files cannot be written
     """
     manifest = _manifest(folder)
     parts = list(_parts(folder, manifest))
+    for part in parts:
+        part.architecture.check_tiles(chosen.tiles)
     given = {tile: _tiles(parts[0], pairs, tile) for tile in chosen.tiles}
     measured: Float32 | None = None
     compared: list[Compared] = []
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".onnx-") as staging:
-        for part in parts:
-            ranges: dict[str, Span] | None = None
-            if pairs is not None:
-                ranges, measured = _ranges(part, pairs, measured, chosen)
-            entries = []
-            for tile in chosen.tiles:
-                network = part.sized(tile)
-                made = {"float": onnx_graph(network)} | ({"int8": onnx_graph(network, ranges)} if ranges else {})
-                answers = {precision: run_onnx(graph, given[tile]) for precision, graph in made.items()}
-                compared += _compare(part, tile, given[tile], answers)
-                for precision, graph in made.items():
-                    (Path(staging) / _file(part, precision, tile)).write_bytes(graph)
-                    entries.append(_entry(part, precision, tile, graph))
-                given[tile] = answers["int8" if ranges else "float"][..., None]
-            block, new = manifest[part.architecture.block], {entry["file"] for entry in entries}
-            block["onnx"] = [one for one in block.get("onnx", ()) if one["file"] not in new] + entries
-        for file in sorted(Path(staging).glob("*.onnx")):
-            file.replace(folder / file.name)
+    files: dict[str, bytes] = {}
+    for part in parts:
+        ranges: dict[str, Span] | None = None
+        if pairs is not None:
+            ranges, measured = _ranges(part, pairs, measured, chosen)
+        entries = []
+        for tile in chosen.tiles:
+            made = {"float": onnx_graph(part.sized("float", tile))}
+            if ranges:
+                made["int8"] = onnx_graph(part.sized("int8", tile), ranges)
+            answers = {precision: run_onnx(graph, given[tile]) for precision, graph in made.items()}
+            compared += _compare(part, tile, given[tile], answers)
+            for precision, graph in made.items():
+                files[_file(part, precision, tile)] = graph
+                entries.append(_entry(part, precision, tile, graph))
+            given[tile] = answers["int8" if ranges else "float"][..., None]
+        block, new = manifest[part.architecture.block], {entry["file"] for entry in entries}
+        block["onnx"] = [one for one in block.get("onnx", ()) if one["file"] not in new] + entries
     manifest["commands"] += [command for command in commands if command not in manifest["commands"]]
-    (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+    text = json.dumps(manifest, indent=2) + "\n"
+    try:
+        move_in(folder, files | {MANIFEST: text.encode()})
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be written: {error.strerror}") from None
     return compared
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
     try:
-        manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        return read_manifest(folder)[1]
+    except FileNotFoundError as error:
         raise ModelError(f"{folder / MANIFEST}: cannot be read, so this is no model folder: {error}") from None
-    return manifest
 
 
 def _parts(folder: Path, manifest: dict[str, Any]) -> Iterator[_Part]:
-    for block, stem in (("denoise", manifest["name"]), ("fine_tune", "fine_tune")):
+    for block, stem in (("denoise", manifest["name"]), (FINE_TUNE, FINE_TUNE)):
         if manifest.get(block):
-            trained = folder / f"{stem}.keras"
+            trained, aware = folder / f"{stem}.keras", f"{stem}_aware.keras"
             network = load_network(trained)
-            yield _Part(folder, stem, architecture_of(network, trained), network, manifest[block]["networks"])
+            for_int8 = load_network(folder / aware) if aware in manifest.get("files", ()) else None
+            design = architecture_of(network, trained)
+            yield _Part(folder, stem, design, network, for_int8, manifest[block]["networks"])
 
 
 def _tiles(part: _Part, pairs: Path | None, tile: int) -> Float32:
@@ -162,7 +179,10 @@ def _tiles(part: _Part, pairs: Path | None, tile: int) -> Float32:
 
 
 def _ranges(part: _Part, pairs: Path, measured: Float32 | None, chosen: OnnxOptions) -> tuple[dict[str, Span], Float32]:
-    """Return the ranges of a network, and its answers (tile, y, x, 1) to what they were measured on."""
+    """Return the ranges of a network, and its int8 answers (tile, y, x, 1) to what they were measured on.
+
+    They are measured on the float network, as those are that a network is trained for int8 with.
+    """
     if measured is None:
         found = calibrate(part.network, pairs, count=chosen.samples, tile=CALIBRATION_TILE, seed=chosen.seed)
         ranges, tiles = found.ranges, found.tiles
@@ -170,7 +190,7 @@ def _ranges(part: _Part, pairs: Path, measured: Float32 | None, chosen: OnnxOpti
         tiles = np.clip(measured, *ANSWERS)
         given = stored_layers(part.network)[part.network.layers[0].name]
         ranges = activation_ranges(part.network, tiles) | {given: ANSWERS}
-    return ranges, run_onnx(onnx_graph(part.sized(tiles.shape[1]), ranges), tiles)[..., None]
+    return ranges, run_onnx(onnx_graph(part.sized("int8", tiles.shape[1]), ranges), tiles)[..., None]
 
 
 def _compare(part: _Part, tile: int, tiles: Float32, answers: dict[str, Float32]) -> Iterator[Compared]:

@@ -42,5 +42,7 @@ def is_kept(path: Path, now: Origin) -> bool:
     except OSError as error:
         other = f"it cannot be read: {error}"
     if other:
-        raise OutputError(f"{path}: was left by an earlier command and is not what is asked for now ({other}); remove it")
+        raise OutputError(
+            f"{path}: was left by an earlier command and is not what is asked for now ({other}); remove it"
+        )
     return True

@@ -16,6 +16,9 @@ from tomopy_edge.training.stacks import Middle, Stack, stack_unit
 log = logging.getLogger(__name__)
 
 PARTS = ("train", "test")
+FEWEST = 2
+"""Pairs that a training needs: from a single slice nothing is learned that holds for another."""
+
 MADE_BY = "write one with tomopy-edge simulate pairs"
 
 
@@ -71,8 +74,14 @@ def check_values(path: Path, file: Any) -> None:
 
     Raises
     ------
-    DataError : where a pair teaches nothing: values that are not finite, or slices that are the same everywhere
+    DataError : where there is a single training pair, or a pair teaches nothing: values that are not finite, or slices
+        that are the same everywhere
     """
+    count = len(file["train_gt"])
+    if count < FEWEST:
+        raise DataError(
+            f"{path}: train gives {count} pair to learn from; at least {FEWEST} slices with truth are needed"
+        )
     for part in PARTS:
         for i, (noisy, truth) in enumerate(zip(file[f"{part}_ns"], file[f"{part}_gt"], strict=True)):
             for what, values in (("noisy side", noisy), ("truth", truth)):

@@ -11,6 +11,9 @@ from tomopy_edge.training.generator import MULTIPLE
 Loss = Literal["mae", "mse", "mae+ms-ssim", "gan"]
 Precision = Literal["float32", "bfloat16", "float16"]
 
+SEEDS = 2**32
+"""So many seeds there are: numpy's global generator, which Keras seeds with ours, takes no others."""
+
 
 @options
 class TrainOptions:
@@ -65,6 +68,8 @@ class TrainOptions:
             number = getattr(self, name)
             if number is not None and not number > 0:
                 raise ValueError(f"{name}: must be above 0, got {number}")
+        if not 0 <= self.seed < SEEDS:
+            raise ValueError(f"seed: must be at least 0 and below {SEEDS}, got {self.seed}")
         if not self.details >= 0:
             raise ValueError(f"details: must not be negative, got {self.details}")
         if self.loss == "gan" and (self.details or self.even):

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import logging
+import tempfile
 from pathlib import Path
 from typing import Any, Literal
 
 from tomopy_edge.options import options
 from tomopy_edge.training.architectures import Architecture, architecture_of
-from tomopy_edge.training.aware import AwareOptions, train_aware, without_offset
+from tomopy_edge.training.aware import AwareOptions, train_aware
 from tomopy_edge.training.calibration import calibrate
-from tomopy_edge.training.export import export_float, export_int8, fixed, load_network
-from tomopy_edge.training.folder import ModelFolder, Sizes
+from tomopy_edge.training.export import export_float, export_int8, fixed
+from tomopy_edge.training.folder import FINE_TUNE, ModelFolder, Sizes
+from tomopy_edge.training.keras_files import load_network
 from tomopy_edge.training.surgery import output_span
 
 log = logging.getLogger(__name__)
 
 CALIBRATION_TILE = 256
 """Edge of the tiles that ranges are measured on, pixels."""
-
-LEVEL_TILES = 16
-"""Tiles that are enough to see a shift of all grey values."""
 
 EXPORT_TILE = 64
 """Edge of the tiles that a network is exported for before `surgery.with_tile` gives it other sizes, pixels."""
@@ -35,9 +34,9 @@ class QuantizeOptions:
     float_tiles: tuple[int, ...] = (256,)
     """Edges of the tiles of the float networks, pixels."""
     batch: int = 1
-    """Tiles that a network takes at once."""
+    """Tiles that further networks take at once; chained ones take one."""
     io: Literal["int8", "uint8"] = "int8"
-    """What the int8 networks take and give; uint8 puts a conversion at both ends."""
+    """What the int8 networks take and give, chained ones too; uint8 puts a conversion at both ends."""
     samples: int = 128
     """Tiles to measure ranges on."""
     seed: int = 1
@@ -59,11 +58,20 @@ class QuantizeOptions:
         """Check what types cannot say."""
         if self.aware_minutes is not None and self.aware_steps is not None:
             raise ValueError("aware_minutes: give either aware_minutes or aware_steps")
-        for name in ("batch", "samples"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}: must be at least 1, got {getattr(self, name)}")
+        for name in ("batch", "samples", "aware_steps"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name}: must be at least 1, got {value}")
+        if self.aware_minutes is not None and not self.aware_minutes > 0:
+            raise ValueError(f"aware_minutes: must be above 0, got {self.aware_minutes}")
+        for name in ("seed", "trained_seed"):
+            value = getattr(self, name)
+            if value is not None and value < 0:
+                raise ValueError(f"{name}: must not be negative, got {value}")
         if not self.tiles:
             raise ValueError("tiles: give at least one size")
+        if self.name == FINE_TUNE:
+            raise ValueError(f"name: {FINE_TUNE!r} is what files of Fine-Tune networks are called; choose another")
 
     @property
     def aware(self) -> bool:
@@ -82,7 +90,8 @@ def quantize_model(
     """Export a trained network into a model folder, and write or extend the folder's manifest.
 
     All int8 networks of one kind have the same weights, scales and zero points: they are one quantized network for
-    tiles of different sizes (see `surgery.with_tile`).
+    tiles of different sizes (see `surgery.with_tile`). What is interrupted or fails leaves the folder as it was. A
+    denoiser put into a folder takes over its name, summary, seed and licence.
 
     Parameters
     ----------
@@ -99,14 +108,16 @@ def quantize_model(
 
     Raises
     ------
-    ModelError : where the network is none of ours, or the folder lacks what it needs
+    ModelError : where the network is none of ours or a size of tiles does not suit it, or the folder lacks what it
+        needs
+    OutputError : where the folder cannot be written
     """
     network = load_network(trained)
     part = architecture_of(network, trained)
-    for edge in (*chosen.tiles, *chosen.float_tiles):
-        part.layout(edge)
-    fine_tune = part.block == "fine_tune"
-    model = ModelFolder.open(folder, None if fine_tune else _fresh(chosen, part))
+    part.check_tiles((*chosen.tiles, *chosen.float_tiles))
+    fine_tune = part.block == FINE_TUNE
+    model = ModelFolder.open(folder, None if fine_tune else _told(chosen, part))
+    kept = {"": trained.read_bytes()}
     span = output_span(model.partner()) if fine_tune else None
     measured = calibrate(
         network, pairs, count=chosen.samples, tile=CALIBRATION_TILE, seed=chosen.seed, span=span, also=also
@@ -116,8 +127,7 @@ def quantize_model(
         *(*measured.span, 100 * measured.clipped),
     )
     exports = {"float": export_float(fixed(part.build, network, EXPORT_TILE))} if chosen.float_tiles else {}
-    level = without_offset(network, measured.ranges, measured.tiles[:LEVEL_TILES])
-    exports["int8"] = export_int8(level, measured.ranges, EXPORT_TILE)
+    exports["int8"] = export_int8(network, measured.ranges, EXPORT_TILE)
     if chosen.aware:
         # Only what takes noisy slices sees them in an uncertain unit; a Fine-Tune network sees codes.
         budget = AwareOptions(
@@ -126,16 +136,23 @@ def quantize_model(
         exports["int8-ptq"] = exports["int8"]
         aware = train_aware(network, measured.ranges, pairs, budget)
         exports["int8"] = export_int8(aware, measured.ranges, EXPORT_TILE)
+        kept["_aware"] = _keras_file(aware)
     sizes = Sizes(chosen.tiles, chosen.float_tiles, chosen.batch, chosen.io)
-    stem = "fine_tune" if fine_tune else chosen.name
-    entries = model.put(part, trained, stem, network.input_shape[-1], exports, sizes)
+    entries = model.put(part, network.input_shape[-1], kept, exports, sizes)
     model.close(commands)
     return entries
 
 
-def _fresh(chosen: QuantizeOptions, part: Architecture) -> dict[str, Any]:
-    """Return the manifest of a model that holds no network yet."""
+def _told(chosen: QuantizeOptions, part: Architecture) -> dict[str, Any]:
+    """Return what the manifest is to say of a denoiser."""
     summary = chosen.summary or f"{part.name}: denoises slices of few photons or few views"
-    named = {"name": chosen.name, "summary": summary, "licence": chosen.licence}
     seed = chosen.seed if chosen.trained_seed is None else chosen.trained_seed
-    return {"format": 1, **named, "commands": [], "seed": seed, "denoise": {}, "files": {}}
+    return {"name": chosen.name, "summary": summary, "licence": chosen.licence, "seed": seed}
+
+
+def _keras_file(network: Any) -> bytes:
+    """Return a Keras model as the bytes of a .keras file."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "network.keras"
+        network.save(path)
+        return path.read_bytes()

@@ -8,9 +8,6 @@ from typing import Any
 import numpy as np
 
 from tomopy_edge.data import Float32
-from tomopy_edge.training.pairs_file import open_pairs
-
-__all__ = ["Crops", "open_pairs"]
 
 ZOOM = (0.6, 1.25)
 """By how much a crop's values are multiplied at random: a scan's unit is an estimate, and no network may rely on it."""

@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 
 from tomopy_edge.data import Float32
-from tomopy_edge.errors import DataError, ModelError, OutputError
+from tomopy_edge.errors import DataError
 from tomopy_edge.job import Job
 from tomopy_edge.networks.manifest import Model, open_model
 from tomopy_edge.networks.slices import Account, open_network
 from tomopy_edge.progress import track
 from tomopy_edge.training.generator import MULTIPLE
+from tomopy_edge.training.keras_files import load_network
+from tomopy_edge.training.origin import is_kept, origin_of
 from tomopy_edge.training.pairs_file import open_pairs
 
 KEPT_EVERY = 16
@@ -48,13 +50,13 @@ def write_answers(teacher: Teacher, pairs: Path, answers: Path, *, job: Job) -> 
 
     with open_pairs(pairs, teacher.channels) as file:
         noisy, shape = file["train_ns"], file["train_gt"].shape
-        belongs = {"teacher": teacher.sha256, "pairs": str(pairs.resolve()), "bytes": pairs.stat().st_size}
-        _refuse_other(answers, belongs, shape)
+        origin = origin_of(pairs, teacher=teacher.sha256)
+        begun = is_kept(answers, origin)
         with h5py.File(answers, "a") as made:
-            if "answers" not in made:
+            if not begun:
                 chunks = (1, *(min(edge, 128) for edge in shape[1:]))
                 made.create_dataset("answers", shape, "f2", chunks=chunks)
-                made.attrs.update({**belongs, "done": 0})
+                made.attrs.update({**origin, "done": 0})
             first = int(made.attrs["done"])
             if first == len(noisy):
                 return
@@ -128,12 +130,7 @@ def find_teacher(name: str) -> Teacher:
 
 
 def _keras_teacher(path: Path) -> Teacher:
-    import keras
-
-    try:
-        network = keras.models.load_model(path, compile=False)
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{path}: Keras cannot load it: {error}") from None
+    network = load_network(path)
 
     def answer(noisy: Float32) -> Float32:
         # Mirrored at the far edges, as tilings are, for the poolings to fit.
@@ -156,18 +153,3 @@ def _tiled_teacher(model: Model) -> Teacher:
 
     chosen = networks.choose("float", None, (1, 1))
     return Teacher(networks.channels, chosen.sha256, opened)
-
-
-def _refuse_other(answers: Path, belongs: dict[str, Any], shape: tuple[int, ...]) -> None:
-    import h5py
-
-    if not answers.exists():
-        return
-    try:
-        with h5py.File(answers, "r") as made:
-            same = all(made.attrs.get(name) == value for name, value in belongs.items())
-            if same and made["answers"].shape == shape:
-                return
-    except (OSError, KeyError):
-        pass
-    raise OutputError(f"{answers}: is not of this teacher and these pairs; remove it")

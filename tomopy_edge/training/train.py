@@ -8,18 +8,18 @@ from typing import Any
 
 from tomopy_edge.errors import ModelError, OutputError
 from tomopy_edge.training.adversarial import Adversarial
-from tomopy_edge.training.checkpoint import CHECKPOINT
+from tomopy_edge.training.checkpoint import has_checkpoint, training_folder
 from tomopy_edge.training.generator import MULTIPLE
+from tomopy_edge.training.keras_files import load_network
 from tomopy_edge.training.learners import Learner, Supervised, computing_in
 from tomopy_edge.training.logbook import check_tensorboard
-from tomopy_edge.training.loop import DivergedError, Loop
+from tomopy_edge.training.loop import Loop
+from tomopy_edge.training.origin import origin_of
 from tomopy_edge.training.pairs_file import check_values, open_pairs
 from tomopy_edge.training.plan import TrainOptions
 from tomopy_edge.training.samples import Crops
 from tomopy_edge.training.scores import Scores, judge
 from tomopy_edge.training.teacher import open_answers
-
-__all__ = ["DivergedError", "TrainOptions", "train"]
 
 
 def train(
@@ -56,14 +56,14 @@ def train(
     ------
     DataError : where nothing can be learned from the pairs
     ModelError : where `start` is of another architecture
-    OutputError : where `model` exists, or there is nothing to resume from
+    OutputError : where `model` is no .keras file or exists, or there is nothing to resume from, or only a training on
+        other pairs or with another teacher
     DivergedError : where the loss grows instead of falling, or is not a number
     """
     import keras
 
-    folder = model.with_name(f"{model.name}.training")
-    if not resume and (model.exists() or (folder / CHECKPOINT).exists()):
-        raise OutputError(f"{model}: exists; choose another name, remove it and {folder.name}, or resume it")
+    check_model(model, resume=resume)
+    folder = training_folder(model)
     if chosen.tensorboard is not None:
         check_tensorboard(chosen.tensorboard)
     keras.utils.set_random_seed(chosen.seed)
@@ -85,7 +85,8 @@ def train(
             share=chosen.teacher_share,
         )
         held_out = _held_out(file, chosen.check_pairs)
-        loop = Loop(learner, build, model, folder, chosen, resume=resume)
+        taught_by = "none" if answers is None else str(answers.file.attrs["teacher"])
+        loop = Loop(learner, build, model, folder, chosen, origin_of(pairs, teacher=taught_by), resume=resume)
         try:
             loop.go(crops, held_out)
         except KeyboardInterrupt:
@@ -93,7 +94,22 @@ def train(
             raise
         finally:
             loop.close()
-        return judge(keras.models.load_model(model, compile=False), *held_out)
+        return judge(load_network(model), *held_out)
+
+
+def check_model(model: Path, *, resume: bool) -> None:
+    """Check that a training may write `model`, before any time is spent.
+
+    Raises
+    ------
+    OutputError : where it does not end in .keras, or exists and is not to be resumed
+    """
+    if model.suffix != ".keras":
+        raise OutputError(f"{model}: a network is written as a .keras file; call it {model.stem}.keras")
+    if not resume and (model.exists() or has_checkpoint(model)):
+        raise OutputError(
+            f"{model}: exists; choose another name, remove it and {training_folder(model).name}, or resume it"
+        )
 
 
 def _learner(network: Any, chosen: TrainOptions) -> Learner:
@@ -102,12 +118,7 @@ def _learner(network: Any, chosen: TrainOptions) -> Learner:
 
 def _start_from(path: Path, network: Any) -> None:
     """Give `network` the weights of a .keras file."""
-    import keras
-
-    try:
-        trained = keras.models.load_model(path, compile=False)
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{path}: Keras cannot load it: {error}") from None
+    trained = load_network(path)
     theirs, ours = ([weights.shape for weights in one.get_weights()] for one in (trained, network))
     if theirs != ours:
         raise ModelError(

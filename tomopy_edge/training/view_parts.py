@@ -55,8 +55,9 @@ def deal(theta: Float64, parts: int) -> list[NDArray[np.intp]]:
 class ViewParts:
     """An open scan, its views dealt into parts of which one may be held out.
 
-    The views of the held-out part go through every stage on their own: nothing of them enters the others, neither
-    where the rotation axis is found nor where stripes are.
+    The views of the held-out part go through every stage on their own: nothing of these views enters the others,
+    neither where the rotation axis is found nor where stripes are. Flats and darks are common to all parts, so it is
+    the noise of the views alone that is independent from part to part.
 
     Parameters
     ----------
