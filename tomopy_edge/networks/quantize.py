@@ -15,6 +15,9 @@ LOWEST, HIGHEST = -128, 127
 CALM = 2
 """Codes that a pixel and its eight neighbours span where nothing but rounding sets them apart."""
 
+AROUND = 9
+"""Edge of the box that calm pixels are averaged over, pixels."""
+
 WITHIN = 0.499
 """How far from its code a value may be read, codes: quantized again it gets the same code."""
 
@@ -67,20 +70,25 @@ def dequantize(codes: Int8, params: QuantParams) -> Float32:
 def dequantize_slices(codes: Int8, params: QuantParams) -> Float32:
     """Return the real values of slices (..., y, x) of int8 codes, read more finely than a code where they are calm.
 
-    A code says only in which step a value lies. Where a pixel and its eight neighbours span no more than `CALM` codes,
-    it takes their mean, as far as that lies in its own step; so flat matter does not come out in terraces, and no edge
-    and no crack that a code tells is touched. Codes at the end of the range, which may stand for anything beyond it,
-    are left as they are, and so are their neighbours.
+    A code says only in which step a value lies. A pixel is calm where it and its eight neighbours span no more than
+    `CALM` codes; it takes the mean of the calm pixels within a box of `AROUND`, as far as that lies in its own step. So
+    flat matter does not come out in terraces and specks of a code, and no edge and no crack that a code tells is
+    touched. Codes at the end of the range, which may stand for anything beyond it, are left as they are, and so are
+    their neighbours.
     """
+    from scipy.ndimage import uniform_filter
+
     edges = [(0, 0)] * (codes.ndim - 2) + [(1, 1), (1, 1)]
     wide = np.pad(codes, edges, mode="edge")
-    most, least, total = (
-        _over_three(_over_three(part, merge, -2), merge, -1)
-        for part, merge in ((wide, np.maximum), (wide, np.minimum), (wide.astype(np.int16), np.add))
-    )
+    most, least = (_over_three(_over_three(wide, merge, -2), merge, -1) for merge in (np.maximum, np.minimum))
     calm = (most.astype(np.int16) - least <= CALM) & (most < HIGHEST) & (least > LOWEST)
-    off = np.clip(total / np.float32(9) - codes, -WITHIN, WITHIN, dtype=np.float32)
-    return (codes + np.where(calm, off, np.float32(0)) - np.float32(params.zero_point)) * np.float32(params.scale)
+    box = (1,) * (codes.ndim - 2) + (AROUND, AROUND)
+    real = codes.astype(np.float32)
+    share = uniform_filter(calm.astype(np.float32), box, mode="nearest")
+    total = uniform_filter(np.where(calm, real, np.float32(0)), box, mode="nearest")
+    mean = total / np.maximum(share, np.float32(0.5 / AROUND**2))
+    off = np.where(calm, np.clip(mean - real, -WITHIN, WITHIN), np.float32(0))
+    return (real + off - np.float32(params.zero_point)) * np.float32(params.scale)
 
 
 def _over_three(values: NDArray[Any], merge: np.ufunc, axis: int) -> NDArray[Any]:
