@@ -91,7 +91,7 @@ def test_each_fault_is_a_sentence_with_exit_code_2(recipe_file, scan_file, tmp_p
 
 def test_ctrl_c_halfway_removes_what_was_unfinished(recipe_file, scan_file, tmp_path):
     argv = [sys.executable, "-m", "tomopy_edge", "run", recipe_file, str(scan_file), "-o", str(tmp_path / "out")]
-    argv += ["--set", "denoise.denoiser=non_local_means", "--set", "denoise.options.search=40"]
+    argv += ["--set", "denoise.denoiser=non_local_means", "--set", "denoise.options.search=100"]
     process = subprocess.Popen(argv, stderr=subprocess.PIPE, text=True)  # noqa: S603 - our own command
     deadline = time.monotonic() + 60
     while not list(tmp_path.glob("out*")) and time.monotonic() < deadline:
