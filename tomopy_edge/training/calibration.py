@@ -11,6 +11,7 @@ import numpy as np
 from tomopy_edge.data import Float32
 from tomopy_edge.errors import DataError, ModelError
 from tomopy_edge.training.aware import copy_of
+from tomopy_edge.training.generator import MULTIPLE
 from tomopy_edge.training.pairs_file import open_pairs
 from tomopy_edge.training.ranges import Span, activation_ranges, stored_layers
 from tomopy_edge.training.samples import Crops
@@ -114,10 +115,9 @@ def _draw(
     for path in (pairs, *also):
         with open_pairs(path, network.input_shape[-1]) as file:
             edge = min(edge, *file["train_gt"].shape[1:])
-    multiple = 8
-    edge -= edge % multiple
-    if edge < multiple:
-        raise DataError(f"{pairs}: its slices are smaller than {multiple} pixels, so no tile can be measured on")
+    edge -= edge % MULTIPLE
+    if edge < MULTIPLE:
+        raise DataError(f"{pairs}: its slices are smaller than {MULTIPLE} pixels, so no tile can be measured on")
     further = round(count * ALSO / len(also)) if also else 0
     counts = [count - further * len(also), *[further] * len(also)]
     drawn = []

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from tomopy_edge.errors import ModelError
+from tomopy_edge.training.keras_files import load_network
 from tomopy_edge.training.pairs_file import open_pairs
 
 MOST = 32
@@ -32,11 +33,9 @@ def level(trained: Path, pairs: Path, levelled: Path) -> float:
 
     Raises
     ------
-    ModelError : where the network does not end in one bias
+    ModelError : where Keras cannot load the network, or it does not end in one bias
     """
-    import keras
-
-    network = keras.models.load_model(trained, compile=False)
+    network = load_network(trained)
     weights = network.layers[-1].get_weights()
     if not weights or weights[-1].shape != (1,):
         raise ModelError(f"{trained}: its last layer, {network.layers[-1].name!r}, has no single bias to level it by")
