@@ -6,7 +6,9 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from hypothesis import strategies as st
 
+from tomopy_edge.errors import ModelError
 from tomopy_edge.plugins import load_catalogue, make_manager
 
 
@@ -30,6 +32,29 @@ def manager():
 def catalogue():
     """What the built-in plugin offers."""
     return load_catalogue(installed=False)
+
+
+@pytest.fixture(scope="session")
+def survives_damage(tmp_path_factory):
+    """A check that a reader of .tflite files makes something of a damaged one, or calls it damaged.
+
+    It takes the reader, a whole file, and hypothesis' `st.data()`, of which it draws the bytes that are changed.
+    """
+    path = tmp_path_factory.mktemp("damaged") / "damaged.tflite"
+
+    def check(read, whole, drawn):
+        raw = bytearray(whole.read_bytes())
+        # The first 8 bytes say that it is a .tflite file at all.
+        places, values = st.integers(8, len(raw) - 1), st.integers(0, 255)
+        for place, value in drawn.draw(st.dictionaries(places, values, min_size=1, max_size=12)).items():
+            raw[place] = value
+        path.write_bytes(raw)
+        try:
+            read(path)
+        except ModelError as error:
+            assert "is damaged" in str(error)  # noqa: PT017 - surviving is as good
+
+    return check
 
 
 @pytest.fixture

@@ -29,8 +29,9 @@ from tomopy_edge.recipe import parse_recipe  # noqa: E402
 from tomopy_edge.simulation.files import write_scan  # noqa: E402
 from tomopy_edge.simulation.phantoms import draw_phantom  # noqa: E402
 from tomopy_edge.simulation.scans import Exposure, expose  # noqa: E402
-from tomopy_edge.training.adaptation import AdaptOptions  # noqa: E402
+from tomopy_edge.training.adaptation import AdaptOptions, export_adapted  # noqa: E402
 from tomopy_edge.training.compact import build_compact  # noqa: E402
+from tomopy_edge.training.folder import ModelFolder  # noqa: E402
 from tomopy_edge.training.held_out_views import Distance, distance  # noqa: E402
 from tomopy_edge.training.levelling import level  # noqa: E402
 from tomopy_edge.training.noise2inverse import HalvesOptions, write_halves  # noqa: E402
@@ -144,6 +145,36 @@ def test_the_new_model_runs_in_a_recipe_and_says_what_made_it(run, scan, tmp_pat
     # A few steps and the level make more of a slice than nothing: the judge's figure is a real one.
     assert done.after["int8"].gain > done.before["int8"].gain
     assert done.after["float"].raw == pytest.approx(done.before["int8"].raw)
+
+
+@pytest.mark.parametrize(("source", "made"), [("float", "float"), ("chained", "int8")])
+def test_the_new_model_advises_what_the_old_one_did_where_it_holds_that(model, pairs, chosen, tmp_path, source, made):
+    old = open_model(str(model))
+    networks = old.manifest.denoise.networks
+    denoise = dataclasses.replace(
+        old.manifest.denoise,
+        networks=(*networks, dataclasses.replace(networks[0], precision="chained")),
+        advised=source,
+    )
+    advising = dataclasses.replace(old, manifest=dataclasses.replace(old.manifest, denoise=denoise))
+    arguments = {"model": advising, "about": "new", "command": ""}
+    new = export_adapted(model / "raw.keras", pairs, tmp_path / "new", chosen, **arguments)
+    assert new.manifest.denoise.advised == made
+    assert new.manifest.commands == old.manifest.commands
+
+
+def test_both_models_are_judged_by_what_recipes_run(judged, run, chosen, model, tmp_path):
+    """A model that advises its float network is judged by that alone."""
+    float_first = tmp_path / "float_first"
+    shutil.copytree(model, float_first)
+    folder = ModelFolder.open(float_first, None)
+    folder.advise("float")
+    folder.close(())
+    judged(2.0, 3.0, 1.9)
+    done = run(chosen=dataclasses.replace(chosen, model=str(float_first)))
+    assert (list(done.before), list(done.after)) == (["float"], ["float", "int8"])
+    assert done.better
+    assert done.gained == pytest.approx(20 * np.log10(2.0 / 1.9))
 
 
 def test_a_model_that_is_no_better_is_not_written(run, judged, tmp_path):
@@ -294,8 +325,9 @@ def test_distances_are_those_of_the_definition(pairs, model, job, monkeypatch):
     with h5py.File(pairs) as file:
         unit = file.attrs["unit"]
         raw, others = unit * file["judge_ns"][..., 1].astype(float), unit * file["judge_gt"][()].astype(float)
+    # Around the rotation axis, where FBP puts it.
     v, u = np.ogrid[:COLUMNS, :COLUMNS]
-    inside = np.hypot(v - 31.5, u - 31.5) <= 0.95 * 32
+    inside = np.hypot(v - 31, u - 32) <= 0.95 * 32
     assert found.raw == pytest.approx(np.sqrt(np.mean((raw - others)[:, inside] ** 2)), rel=1e-4)
     assert found.denoised == pytest.approx(np.sqrt(np.mean((raw / 2 - others)[:, inside] ** 2)), rel=1e-4)
     assert found.shift == pytest.approx(-0.5)

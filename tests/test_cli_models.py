@@ -88,3 +88,11 @@ def test_what_cannot_be_checked_is_a_fault(tmp_path, capsys):
     assert "holds no .tflite file" in fault(capsys, "check", tmp_path)
     assert "no model is named 'tomogun'" in fault(capsys, "check", "tomogun")
     assert "expected one model, got 'tomogan' and 'x'" in fault(capsys, "tomogan", "x")
+
+
+@pytest.mark.parametrize(("name", "advised"), [("tomogan", "int8"), ("tomogan-compact", "chained")])
+def test_a_description_says_what_recipes_run(name, advised, capsys):
+    assert main(["models", name]) == 0
+    said = capsys.readouterr().out
+    assert f"; recipes run {advised} where they name no precision\n" in said
+    assert said.count("where they name no precision") == 1

@@ -19,13 +19,13 @@ def stages(*flags, rows=ROWS):
     return {name: options for stage in stages_of(args, rows) for name, options in stage.items()}
 
 
-def make_model(folder, *, fine_tune):
-    """Copy the shipped model, with its denoising network standing in for a Fine-Tune network, or without any."""
+def make_model(folder):
+    """Copy the shipped model without its Fine-Tune network."""
     folder.mkdir()
     for path in open_model("tomogan").folder.glob("*.tflite"):
         shutil.copy(path, folder)
     manifest = json.loads((open_model("tomogan").folder / MANIFEST).read_text())
-    manifest["fine_tune"] = manifest["denoise"] if fine_tune else None
+    manifest["fine_tune"] = None
     (folder / MANIFEST).write_text(json.dumps(manifest))
     return folder
 
@@ -65,38 +65,45 @@ def test_bad_rows_end_with_exit_code_2(scan_file, tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("fine_tune", [False, True])
-def test_fine_tune_follows_the_model(tmp_path, fine_tune):
-    model = make_model(tmp_path / "model", fine_tune=fine_tune)
-    made = stages("--model", model)
-    assert made["denoise"] == {"denoiser": "tomogan", "options": {"model": str(model)}}
-    assert made.get("fine_tune") == ({"model": str(model)} if fine_tune else None)
-    assert list(made)[-1] == "write"
-    assert "fine_tune" not in stages("--model", model, "--no-fine-tune")
+def test_the_network_is_left_to_the_model_and_fine_tune_out_unless_asked_for():
+    made = stages("--model", "tomogan-compact")
+    assert made["denoise"] == {"denoiser": "tomogan", "options": {"model": "tomogan-compact"}}
+    assert list(made)[-2:] == ["denoise", "write"]
+    assert stages()["denoise"]["options"] == {"model": "tomogan"}
 
 
-def test_without_a_model_the_shipped_one_decides():
-    assert ("fine_tune" in stages()) == (open_model("tomogan").manifest.fine_tune is not None)
+def test_a_precision_is_that_of_the_network():
+    assert stages("--precision", "float")["denoise"]["options"] == {"model": "tomogan", "precision": "float"}
 
 
-def test_a_model_without_a_fine_tune_network_runs(scan_file, tmp_path):
-    model = make_model(tmp_path / "model", fine_tune=False)
+def test_fine_tune_follows_its_partner_where_it_is_asked_for():
+    made = stages("--model", "tomogan-compact", "--fine-tune")
+    assert made["denoise"]["options"] == {"model": "tomogan-compact", "precision": "int8-ptq"}
+    assert made["fine_tune"] == {"model": "tomogan-compact", "precision": "int8"}
+    with pytest.raises(DataError, match="--fine-tune: a chained network has the Fine-Tune network in it"):
+        stages("--fine-tune", "--precision", "chained")
+
+
+def test_a_model_without_a_fine_tune_network_runs(scan_file, tmp_path, capsys):
+    model = make_model(tmp_path / "model")
     argv = ["recon", "--file-name", scan_file, "--rotation-axis", 45.2, "--reconstruction-type", "slice"]
     argv += ["--model", model, "-o", tmp_path / "out"]
+    assert main([str(word) for word in (*argv, "--fine-tune")]) == 2
+    assert "has no Fine-Tune network; leave the stage fine_tune out" in capsys.readouterr().err
     assert main([str(word) for word in argv]) == 0
     assert list((tmp_path / "out").glob("*.tiff"))
 
 
 def test_a_model_that_is_not_there_is_told_with_the_nearest_name():
     with pytest.raises(ModelError, match="no model is named 'tomogun'; did you mean 'tomogan'"):
-        stages("--model", "tomogun")
+        stages("--model", "tomogun", "--fine-tune")
 
 
-def test_a_model_for_another_denoiser_is_refused(scan_file, tmp_path, capsys):
-    argv = ["recon", "--file-name", scan_file, "--denoiser", "none", "--model", "x", "-o", tmp_path / "out"]
-    assert main([str(word) for word in argv]) == 2
+def test_flags_of_a_network_are_refused_for_another_denoiser(scan_file, tmp_path, capsys):
+    argv = ["recon", "--file-name", scan_file, "--denoiser", "none", "-o", tmp_path / "out"]
+    assert main([str(word) for word in (*argv, "--model", "x", "--precision", "int8", "--fine-tune")]) == 2
     said = capsys.readouterr().err
-    assert "--model x: belongs to the denoiser 'tomogan', and --denoiser is 'none'" in said
+    assert "--model and --precision and --fine-tune: of no use without the denoiser 'tomogan', and --denoiser" in said
     assert not (tmp_path / "out").exists()
 
 

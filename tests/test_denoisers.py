@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 
 from tomopy_edge.catalogue import find
+from tomopy_edge.data import Volume
+from tomopy_edge.denoisers.tomogan import NetworkDenoiser, NetworkOptions, settle_tomogan
 from tomopy_edge.job import Job
+from tomopy_edge.networks.manifest import model_names, open_model
 
 ATTENUATION = 0.004
 
@@ -43,3 +46,26 @@ def test_none_changes_nothing(catalogue):
     entry = find(catalogue.denoisers, "none", "denoiser")
     noisy, _ = noisy_disc()
     np.testing.assert_array_equal(entry.create(entry.options(), Job())(noisy), noisy)
+
+
+@pytest.mark.parametrize("model", model_names())
+def test_an_open_precision_is_settled_as_the_model_advises_and_the_report_says_so(model):
+    job = Job(ncore=1)
+    settled = settle_tomogan(NetworkOptions(model=model), Volume(noisy_disc()[0]), job)
+    advised = open_model(model).manifest.denoise.advised
+    assert settled.precision == advised
+    assert job.tally.notes["denoise"] == [f"no precision was asked for, so the model's usual one runs: {advised}"]
+    assert settle_tomogan(settled, Volume(noisy_disc()[0]), job) == settled
+
+
+def test_a_precision_that_was_asked_for_is_kept_and_needs_no_note():
+    job = Job(ncore=1)
+    settled = settle_tomogan(NetworkOptions(model="tomogan-compact", precision="int8"), Volume(noisy_disc()[0]), job)
+    assert settled.precision == "int8"
+    assert job.tally.notes == {}
+
+
+@pytest.mark.parametrize(("precision", "unit"), [("int8", 0.004), ("chained", None), (None, None)])
+def test_only_what_is_not_mended_already_offers_its_unit_to_a_fine_tune_network(precision, unit):
+    chosen = NetworkOptions(model="tomogan-compact", precision=precision, unit=0.004)
+    assert NetworkDenoiser("denoise", "denoise", chosen, Job(ncore=1)).unit == unit

@@ -62,7 +62,7 @@ def test_code_kept_by_two_processes_for_two_widths_is_not_confused(tmp_path):
     (tmp_path / "twice.py").write_text(
         "import sys\n"
         "import numpy as np\n"
-        "from tomopy_edge.fbp.compiler import kernel\n"
+        "from tomopy_edge.compiler import kernel\n"
         "from tomopy_edge.fbp.lanes import empty_lanes, load, store\n"
         "@kernel\n"
         "def twice(lanes):\n"

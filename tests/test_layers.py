@@ -7,7 +7,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "tomopy_edge"
 LAYERS = [
-    {"errors", "version", "shipped", "yaml_text"},
+    {"compiler", "errors", "version", "shipped", "yaml_text"},
     {"data", "options", "strict", "progress", "tomopy_library"},
     {"job"},
     {"hookspecs"},

@@ -138,6 +138,49 @@ def test_onnx_files_are_named_and_never_chosen(folder):
         networks.choose("float", None, (100, 100))
 
 
+def advising(precision, *held):
+    content = manifest(*(network(precision=each) for each in held))
+    return content | {"denoise": content["denoise"] | {"advised": precision}}
+
+
+@pytest.mark.parametrize("precision", ["int8", "chained", "float"])
+def test_what_is_advised_runs_where_nothing_is_asked_for(folder, precision):
+    networks = open_model(folder(advising(precision, "float", "int8", "chained"))).manifest.denoise
+    assert networks.usual == precision
+    assert networks.choose(None, None, (100, 100)).precision == precision
+    assert networks.choose("int8", None, (100, 100)).precision == "int8"
+
+
+@pytest.mark.parametrize(
+    ("held", "usual"),
+    [(("float", "int8", "chained"), "int8"), (("chained", "float"), "chained"), (("float",), "float")],
+)
+def test_an_older_manifest_advises_int8_or_what_it_has(folder, held, usual):
+    networks = open_model(folder(manifest(*(network(precision=each) for each in held)))).manifest.denoise
+    assert networks.choose(None, None, (100, 100)).precision == usual
+
+
+def test_advice_that_the_files_do_not_follow_is_refused_with_file_and_field(folder):
+    name = folder(advising("chained", "float", "int8"))
+    with pytest.raises(ModelError) as caught:
+        open_model(name)
+    assert str(caught.value).splitlines() == [
+        f"{name}/manifest.json:",
+        "  - denoise.advised: there is no chained network (there are: float, int8)",
+    ]
+
+
+def test_advice_of_no_precision_is_refused_with_its_field(folder):
+    with pytest.raises(ModelError, match=r"denoise\.advised: input should be 'int8', 'int8-ptq', .*, got \"int4\""):
+        open_model(folder(advising("int4", "int8")))
+
+
+def test_fine_tune_works_behind_what_was_quantized_after_training_only(folder):
+    both, plain = ([network(precision=each) for each in held] for held in (("int8", "int8-ptq"), ("float", "int8")))
+    assert open_model(folder(manifest(*both))).manifest.denoise.partner == "int8-ptq"
+    assert open_model(folder(manifest(*plain))).manifest.denoise.partner == "int8"
+
+
 def test_a_precision_that_the_model_lacks_is_refused_with_those_it_holds(folder):
     networks = open_model(folder(manifest(network(), network(precision="chained")))).manifest.denoise
     with pytest.raises(ModelError, match=r"no int8-ptq network \(it holds: chained, int8\)"):
@@ -163,6 +206,11 @@ def test_every_file_of_a_shipped_model_is_what_its_manifest_says(name, tmp_path)
     for file, sha256 in model.manifest.files.items():
         assert model.path(file, sha256).is_file()
     assert (model.folder / "README.md").is_file()
+
+
+@pytest.mark.parametrize(("name", "advised"), [("tomogan", "int8"), ("tomogan-compact", "chained")])
+def test_shipped_models_advise_what_their_figures_say(name, advised):
+    assert open_model(name).manifest.denoise.advised == advised
 
 
 def test_tomogan_is_shipped():

@@ -148,7 +148,7 @@ def test_aware_training_adds_a_network_and_keeps_the_plain_one_beside_it(folder)
         *(("int8", tile, 1) for tile in (64, 320)),
         ("int8", 64, 2),
         *(("int8-ptq", tile, 1) for tile in (64, 320)),
-        *(("chained", tile, 1) for tile in (64, 128, 256, 512)),
+        *(("chained", tile, 1) for tile in (64, 128, 256, 512, 680, 1064)),
     }
     assert (folder / "toy_int8_64_b2.tflite").exists()
 
@@ -229,10 +229,18 @@ def add_onnx(folder):
     (folder / "manifest.json").write_text(json.dumps(manifest))
 
 
+def advise_the_chain(folder):
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["denoise"]["advised"] = "chained"
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
 def test_quantizing_the_same_network_again_keeps_what_was_made_from_it(copied, pairs):
     add_onnx(copied)
+    advise_the_chain(copied)
     making.quantize_model(copied / "toy.keras", pairs, copied, making.QuantizeOptions(**SIZES), ("again",))
     manifest = open_model(str(copied)).manifest
+    assert manifest.denoise.advised == "chained"
     assert [one.file for one in manifest.denoise.onnx] == ["toy_float_64.onnx"]
     assert manifest.fine_tune is not None
     assert ("chained", 64, 1) in held(copied)
@@ -242,13 +250,15 @@ def test_quantizing_the_same_network_again_keeps_what_was_made_from_it(copied, p
 
 def test_another_network_drops_what_was_made_from_the_old_one_and_says_so(copied, pairs, tmp_path, caplog):
     add_onnx(copied)
+    advise_the_chain(copied)
     other = architecture("tomogan-compact").build()
     other.save(tmp_path / "other.keras")
     (copied / "notes.txt").write_text("mine")
     (copied / "fine_tune_int8_64.tflite").write_bytes(b"mine too")
     making.quantize_model(tmp_path / "other.keras", pairs, copied, making.QuantizeOptions(**SIZES))
     manifest = open_model(str(copied)).manifest
-    assert (manifest.fine_tune, manifest.denoise.onnx) == (None, ())
+    assert (manifest.fine_tune, manifest.denoise.onnx, manifest.denoise.advised) == (None, (), "int8")
+    assert "advised its chained network, which is gone; it advises int8 now" in caplog.text
     assert "its Fine-Tune network mended another int8 network and is dropped; train it anew" in caplog.text
     assert "toy_float_64.onnx: removed" in caplog.text
     left = {path.name for path in copied.iterdir()}
@@ -256,6 +266,34 @@ def test_another_network_drops_what_was_made_from_the_old_one_and_says_so(copied
         *("manifest.json", "notes.txt", "toy.keras", "toy_float_64.tflite", "toy_int8_64.tflite"),
         "fine_tune_int8_64.tflite",
     }
+
+
+def test_a_new_folder_advises_int8(folder):
+    assert open_model(str(folder)).manifest.denoise.advised == "int8"
+
+
+def test_advice_that_cannot_be_followed_is_refused_before_anything_is_done(copied, pairs, monkeypatch):
+    before = contents(copied)
+    monkeypatch.setattr(making, "calibrate", None)
+    for wrong, words in (
+        ({"advise": "int8-ptq"}, r"no int8-ptq network .* \(but chained, float, int8\)"),
+        ({"advise": "float", "float_tiles": ()}, r"no float network .* \(but chained, int8\)"),
+    ):
+        with pytest.raises(ModelError, match=words):
+            making.quantize_model(copied / "toy.keras", pairs, copied, making.QuantizeOptions(**SIZES | wrong))
+    chosen = making.QuantizeOptions(**SIZES | {"advise": "chained"})
+    with pytest.raises(ModelError, match="no chained network"):
+        making.quantize_model(copied / "toy.keras", pairs, copied.parent / "new", chosen)
+    assert contents(copied) == before
+
+
+def test_a_denoiser_with_other_ends_does_not_take_the_fine_tune_network_away(copied, pairs, monkeypatch):
+    before = contents(copied)
+    monkeypatch.setattr(making, "calibrate", None)
+    words = "Fine-Tune network works behind int8 files and would be dropped for uint8 ones; .* into another folder"
+    with pytest.raises(ModelError, match=words):
+        making.quantize_model(copied / "toy.keras", pairs, copied, making.QuantizeOptions(**SIZES | {"io": "uint8"}))
+    assert contents(copied) == before
 
 
 def contents(folder):
@@ -393,7 +431,9 @@ def test_four_commands_make_a_model_folder(pairs, tmp_path, capsys):
     assert "int8: PSNR" in told
     assert "int8-ptq: PSNR" in told
     assert command(train, pairs, shallow, *budget, "--fine-tune", made, "--fine-tune-pairs", 2) == 0
-    assert command(quantize_command, shallow, tmp_path / "fine_tune.pairs.h5", made, *sizes, "--float-tiles") == 0
+    chain = ("--float-tiles", "--advise", "chained")
+    assert command(quantize_command, shallow, tmp_path / "fine_tune.pairs.h5", made, *sizes, *chain) == 0
+    assert open_model(str(made)).manifest.denoise.advised == "chained"
     assert "chained: PSNR" in capsys.readouterr().out
     manifest = open_model(str(made)).manifest
     assert manifest.commands[0] == "first"

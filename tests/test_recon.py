@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import tomopy_edge
-from tomopy_edge.errors import DataError, ModelError, RecipeError
+from tomopy_edge.errors import DataError, RecipeError
+from tomopy_edge.recon import network_stages
 
 COLUMNS, ANGLES, CENTER = 192, 180, 90.3
 THETA = np.linspace(0, np.pi, ANGLES, endpoint=False)
@@ -49,6 +50,27 @@ def test_a_denoised_slice_is_still_attenuation_per_pixel(precision):
     inside = exact > 0.003
     assert clean[inside].mean() == pytest.approx(exact[inside].mean(), rel=0.02)
     assert np.square(clean - exact).mean() < 0.2 * np.square(noisy - exact).mean()
+
+
+@pytest.mark.parametrize(("model", "advised"), [("tomogan", "int8"), ("tomogan-compact", "chained")])
+def test_without_a_precision_the_slices_are_those_of_the_advised_one_alone(model, advised):
+    projections, flats, darks = noisy_counts(1)
+    left_open, named = (
+        tomopy_edge.recon_and_denoise(projections, THETA, CENTER, flat=flats, dark=darks, model=model, **options)
+        for options in ({}, {"precision": advised})
+    )
+    np.testing.assert_array_equal(left_open, named)
+
+
+@pytest.mark.parametrize(("model", "partner"), [("tomogan", "int8"), ("tomogan-compact", "int8-ptq")])
+def test_fine_tune_follows_where_it_is_asked_for_behind_the_network_it_was_trained_on(model, partner):
+    chosen = {"denoiser": "tomogan", "options": {"model": model, "precision": partner}}
+    fine_tune = {"model": model, "precision": "int8"}
+    assert network_stages("tomogan", model, fine_tune=True) == [{"denoise": chosen}, {"fine_tune": fine_tune}]
+    assert network_stages("tomogan", model, "float", fine_tune=True)[1] == {
+        "fine_tune": {"model": model, "precision": "float"}
+    }
+    assert network_stages("tomogan", model) == [{"denoise": {"denoiser": "tomogan", "options": {"model": model}}}]
 
 
 @pytest.mark.parametrize("denoiser", ["none", "tomogan", "total_variation"])
@@ -129,7 +151,9 @@ def test_what_was_clipped_and_settled_is_told_to_the_tally():
         ({"denoiser": "none", "model": "tomogan"}, "belong to the denoiser 'tomogan'"),
         ({"tomo": np.full((ANGLES, 2, COLUMNS), np.nan)}, "row 0 holds 34560 line integrals that are not finite"),
         ({"algorithm": lambda tomo, center, recon, theta, **settings: recon.fill(np.nan)}, "algorithm made values"),
+        ({"denoiser": "none", "precision": "int8"}, "belong to the denoiser 'tomogan'"),
         ({"denoiser": "none", "fine_tune": True}, "no Fine-Tune network"),
+        ({"precision": "chained", "fine_tune": True}, "a chained network has the Fine-Tune network in it"),
     ],
 )
 def test_arrays_that_do_not_fit_are_refused(changes, words):
@@ -144,7 +168,7 @@ def test_names_that_do_not_exist_are_told_the_nearest():
         tomopy_edge.recon_and_denoise(tomo, THETA, CENTER, denoiser="tomogun")
     with pytest.raises(RecipeError, match="did you mean 'fbp'"):
         tomopy_edge.recon_and_denoise(tomo, THETA, CENTER, algorithm="fbq", denoiser="none")
-    with pytest.raises(ModelError, match="did you mean 'tomogan'"):
+    with pytest.raises(RecipeError, match=r"denoise\.options: no model is named 'tomogun'; did you mean 'tomogan'"):
         tomopy_edge.recon_and_denoise(tomo, THETA, CENTER, model="tomogun")
 
 

@@ -44,15 +44,36 @@ def test_a_run_leaves_slices_report_recipe_and_picture(scan_file):
     assert (done.output / "contact_sheet.png").read_bytes().startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize("denoiser", ["total_variation", "tomogan"])
-def test_the_settled_recipe_reproduces_the_run_exactly(scan_file, tmp_path, denoiser):
-    stages = [*STAGES[:5], {"denoise": {"denoiser": denoiser}}, STAGES[-1]]
+COMPACT = {"denoiser": "tomogan", "options": {"model": "tomogan-compact"}}
+"""Its model advises the network that has the Fine-Tune network in it."""
+
+
+@pytest.mark.parametrize("denoise", [{"denoiser": "total_variation"}, {"denoiser": "tomogan"}, COMPACT], ids=str)
+def test_the_settled_recipe_reproduces_the_run_exactly(scan_file, tmp_path, denoise):
+    stages = [*STAGES[:5], {"denoise": denoise}, STAGES[-1]]
     first = tomopy_edge.run(stages, scan_file, tmp_path / "first")
     settled = yaml.safe_load((first.output / "recipe.yaml").read_text())
     (center,) = (stage["find_center"]["center"] for stage in settled if "find_center" in stage)
     assert center == pytest.approx(45.2, abs=0.6)
     again = tomopy_edge.run(first.output / "recipe.yaml", scan_file, tmp_path / "again", nchunk=2, ncore=1)
     np.testing.assert_array_equal(stack(again.output), stack(first.output))
+
+
+def test_the_settled_recipe_names_the_precision_that_the_model_advises(scan_file, tmp_path):
+    done = tomopy_edge.run([*STAGES[:5], {"denoise": COMPACT}, "write"], scan_file, tmp_path / "out")
+    settled = yaml.safe_load((done.output / "recipe.yaml").read_text())
+    assert settled[5]["denoise"]["options"]["precision"] == "chained"
+    assert "no precision was asked for, so the model's usual one runs: chained" in done.report.notes["denoise"]
+
+
+def test_slices_are_not_mended_twice(scan_file, tmp_path):
+    mended = {"fine_tune": {"model": "tomogan-compact"}}
+    with pytest.raises(DataError, match=r"After a chained network, .* leave the stage fine_tune out"):
+        tomopy_edge.run([*STAGES[:5], {"denoise": COMPACT}, mended, "write"], scan_file, tmp_path / "twice")
+    plain = {**COMPACT, "options": {**COMPACT["options"], "precision": "int8-ptq"}}
+    done = tomopy_edge.run([*STAGES[:5], {"denoise": plain}, mended, "write"], scan_file, tmp_path / "once")
+    settled = {name: options for stage in done.report.recipe for name, options in stage.items()}
+    assert settled["fine_tune"]["unit"] == settled["denoise"]["options"]["unit"]
 
 
 def test_rows_keep_their_numbers(scan_file, tmp_path):
@@ -166,7 +187,8 @@ def test_the_tooth_runs_through_the_shipped_recipe(scans, tmp_path):
     assert np.isfinite(slices).all()
     settled = {name: options for stage in done.report.recipe for name, options in stage.items()}
     assert settled["find_center"]["center"] == pytest.approx(296.0, abs=1.0)
-    assert settled["fine_tune"]["unit"] == settled["denoise"]["options"]["unit"]
+    assert settled["denoise"]["options"]["precision"] == "int8"
+    assert "fine_tune" not in settled
     assert set(done.report.timings["denoise"]) == {
         "total", "opening", "quantization", "tiling", "inference", "stitching"
     }  # fmt: skip

@@ -9,6 +9,7 @@ import tifffile
 
 from tomopy_edge.cli import simulate
 from tomopy_edge.errors import DataError, OutputError
+from tomopy_edge.fbp import FilteredBackProjection
 from tomopy_edge.job import Job
 from tomopy_edge.networks.unit import attenuation_unit
 from tomopy_edge.readers import open_scan
@@ -56,9 +57,23 @@ def test_a_simulated_scan_reads_back_as_data_exchange(tmp_path):
         assert file["simulated"].attrs["center"] == 51.25
 
 
-def test_the_truth_of_a_scan_is_what_its_counts_reconstruct_to(tmp_path):
-    from tomopy_edge.fbp import FilteredBackProjection
+def test_a_slightly_wrong_centre_costs_what_the_command_says_it_would_be(tmp_path, capsys):
+    path = tmp_path / "scan.h5"
+    command("scan", path, "--columns", 96, "--rows", 1, "--angles", 120, "--counts", 30_000, "--offset", 1.5)
+    told = capsys.readouterr().out
+    assert told.endswith("at column 49.5\n1.5 pixels off for a recipe with --set find_center.center=48\n")
+    with h5py.File(path) as file:
+        truth = file["simulated/truth"][0]
+    with open_scan(path) as scan:
+        line_integrals = pairs.line_integrals_of(scan.read(0, 1))
+    fbp = FilteredBackProjection(np.arange(120) * np.pi / 120, 96)
+    right, wrong = (np.abs(fbp(line_integrals, center)[0] - truth)[20:-20, 20:-20].mean() for center in (49.5, 48.0))
+    assert wrong > 1.3 * right
+    command("scan", tmp_path / "middle.h5", "--columns", 64, "--rows", 1, "--angles", 4)
+    assert "pixels off" not in capsys.readouterr().out
 
+
+def test_the_truth_of_a_scan_is_what_its_counts_reconstruct_to(tmp_path):
     path = tmp_path / "scan.h5"
     command("scan", path, "--columns", 256, "--rows", 3, "--angles", 400, "--counts", 30_000, "--offset", -7.5)
     with open_scan(path) as scan, h5py.File(path) as file:

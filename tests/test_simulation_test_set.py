@@ -81,7 +81,7 @@ def test_the_shipped_set_is_still_the_one_that_was_judged_by(name):
 def test_a_set_gives_the_same_scans_each_time(tmp_path):
     cases = test_set.read_test_set(written(tmp_path))
     assert len(cases) == 2
-    for first, again in zip(cases, cases.cases(), strict=True):
+    for first, again in zip(cases, cases, strict=True):
         assert (first.name, first.kind) == (again.name, again.kind)
         assert np.array_equal(first.simulated.scan.projections, again.simulated.scan.projections)
         assert np.array_equal(first.features, again.features)

@@ -32,10 +32,10 @@ class Middle:
         self.seen = -1
 
 
-def run(network, noisy, halo=3, stride=10):
+def run(network, noisy, halo=3, stride=10, threads=1):
     tally = Tally()
     grid = TileGrid(noisy.shape[1:], network.shape[1], halo, stride)
-    return SliceNetwork(network, grid, Account("denoise", tally))(noisy), tally
+    return SliceNetwork(network, grid, Account("denoise", tally), threads=threads)(noisy), tally
 
 
 @pytest.mark.parametrize("shape", [(1, 16, 16), (2, 33, 50), (3, 7, 90)])
@@ -85,6 +85,25 @@ def test_pixels_at_the_end_of_the_output_range_are_counted_with_and_without_blen
     assert tally.counts == {"denoise": {"pixels at the end of the int8 output range": 100}}
 
 
+@pytest.mark.parametrize("stride", [10, 6])
+@pytest.mark.parametrize("params", [None, QuantParams(0.02, 3)])
+def test_threads_change_neither_the_slices_nor_the_counts(params, stride):
+    noisy = np.random.default_rng(0).normal(size=(4, 33, 50)).astype(np.float32)
+    alone, counted = run(Middle(channels=3, params=params), noisy, stride=stride)
+    shared, counted_by_three = run(Middle(channels=3, params=params), noisy, stride=stride, threads=3)
+    np.testing.assert_array_equal(shared, alone)
+    assert counted_by_three.counts == counted.counts
+    assert bool(counted.counts) == (params is not None)
+
+
+def test_a_network_can_be_closed_twice_and_gives_its_runtime_back():
+    network = Middle(params=QuantParams(0.05, 0))
+    opened = SliceNetwork(network, TileGrid((16, 16), 16, 3, 10), Account("denoise", Tally()), threads=2)
+    opened.close()
+    opened.close()
+    assert network.seen == -1
+
+
 def test_no_seam_is_measured_where_there_is_none():
     tally = Tally()
     grid = TileGrid((33, 50), 16, 3, 10)
@@ -107,7 +126,7 @@ def model(tmp_path):
     def make(of, **wrong):
         file = next(one for one in shipped_model.manifest.denoise.networks if one.precision == of)
         shutil.copy(shipped_model.folder / file.file, tmp_path)
-        networks = replace(shipped_model.manifest.denoise, networks=(replace(file, **wrong),))
+        networks = replace(shipped_model.manifest.denoise, networks=(replace(file, **wrong),), advised=None)
         return Model(tmp_path, replace(shipped_model.manifest, denoise=networks)), networks
 
     return make

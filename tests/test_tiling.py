@@ -6,6 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tomopy_edge.networks.tiling import TileGrid, blend, computed_pixels, cut, seam_index, stitch
+from tomopy_edge.networks.workers import Workers
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled():
+    """Have the kernels compiled, which happens once for each machine: no property waits for it."""
+    for kind in (np.int8, np.float32):
+        cut(np.zeros((1, 4, 4), kind), TileGrid((4, 4), 4, 0, 4))
 
 
 @st.composite
@@ -38,6 +46,22 @@ def test_every_tile_has_the_one_shape_the_network_takes(grid, channels):
     tiles = cut(image_for(grid, channels), grid)
     assert tiles.shape == (ny * nx, grid.tile, grid.tile, channels)
     assert computed_pixels(grid) == tiles[..., 0].size
+
+
+@given(grids(overlapping=True), st.integers(1, 3), st.sampled_from([np.int8, np.float32]), st.integers(1, 3))
+def test_tiles_are_windows_on_the_slice_mirrored_at_its_edges(grid, channels, kind, threads):
+    image = (50 * image_for(grid, channels)).astype(kind)
+    # Wide enough on each side for any grid; then the windows that begin where the tiles do.
+    wide = np.pad(image, ((0, 0), *[(grid.halo, 2 * grid.tile)] * 2), mode="symmetric")
+    ny, nx = grid.counts
+    windows = [
+        wide[:, j * grid.stride : j * grid.stride + grid.tile, i * grid.stride : i * grid.stride + grid.tile]
+        for j in range(ny)
+        for i in range(nx)
+    ]
+    workers = Workers(threads)
+    np.testing.assert_array_equal(cut(image, grid, workers), np.moveaxis(windows, 1, -1))
+    workers.close()
 
 
 @given(grids())
@@ -107,3 +131,9 @@ def test_overlapping_cores_cannot_be_butted():
     grid = TileGrid((20, 20), tile=12, halo=0, stride=8)
     with pytest.raises(ValueError, match="must be blended"):
         stitch(np.zeros((9, 12, 12), np.float32), grid)
+
+
+@pytest.mark.parametrize("shape", [(1, 19, 20), (1, 20, 21), (20, 20)])
+def test_a_slice_of_another_shape_than_the_grids_is_refused(shape):
+    with pytest.raises(ValueError, match=r"the grid is for slices of \(20, 20\), got an array of shape"):
+        cut(np.zeros(shape, np.float32), TileGrid((20, 20), tile=12, halo=2, stride=8))

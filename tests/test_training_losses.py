@@ -134,3 +134,64 @@ def test_evened_crops_pull_alike_however_large_their_errors():
     shares = keras.ops.convert_to_numpy(emphasis.evened(keras.ops.convert_to_tensor([large, small])))
     assert shares[0] == pytest.approx(shares[1], rel=0.05)
     assert shares.sum() < 2 * large
+
+
+def lost(truth, denoised, noise=0.0):
+    noisy = truth + np.random.default_rng(3).normal(0, noise, truth.shape).astype(np.float32)
+    return float(emphasis.lost_contrast(truth, denoised, noisy)[0])
+
+
+def test_what_is_perfect_has_lost_no_contrast():
+    assert lost(thin_and_wide(), thin_and_wide()) == 0
+
+
+@pytest.mark.parametrize("share", [0.25, 0.5, 1.0, -0.5])
+def test_the_share_of_contrast_that_cracks_lost_is_told_or_that_was_added(share):
+    truth = thin_and_wide()
+    denoised = truth.copy()
+    denoised[0, 8, 4:40] = share
+    # Windows at the detail's very ends count it too, and a few more are always counted.
+    assert lost(truth, denoised) == pytest.approx(abs(share), rel=0.25)
+    assert lost(truth, denoised) == pytest.approx(abs(share) * lost(truth, (truth + denoised) / 2) * 2 / abs(share))
+
+
+def test_a_blurred_hole_that_is_no_detail_has_lost_nothing():
+    truth = thin_and_wide()
+    truth[0, 8] = 1
+    blurred = correlate1d(correlate1d(truth, np.ones(3) / 3, 1), np.ones(3) / 3, 2)
+    assert lost(truth, blurred) < 0.01
+
+
+def test_a_pore_of_one_pixel_counts_like_a_crack_where_there_is_no_noise():
+    crack, pore = np.ones((2, 1, 96, 96, 1), np.float32)
+    crack[0, 48, 10:86] = 0
+    pore[0, 48, 48] = 0
+    flat = np.ones_like(pore)
+    assert lost(pore, flat) == pytest.approx(lost(crack, flat), rel=0.6)
+    # Its share of the pixels is 76 times smaller.
+    assert lost(pore, flat) > 0.5
+
+
+def test_a_detail_that_noise_hides_does_not_count():
+    truth = 1 - 0.1 * (1 - thin_and_wide())
+    flat = np.ones_like(truth)
+    flat[0, 20:32, 20:32] = truth[0, 20:32, 20:32]
+    seen, hidden = lost(truth, flat, noise=0.001), lost(truth, flat, noise=1.0)
+    assert hidden < 0.05 * seen
+
+
+def test_noise_in_the_answer_is_no_lost_contrast():
+    truth = thin_and_wide()
+    noisy = truth + np.random.default_rng(4).normal(0, 0.2, truth.shape).astype(np.float32)
+    assert lost(truth, noisy) < 0.15
+
+
+@pytest.mark.parametrize("even", [False, True])
+def test_lost_contrast_costs_as_many_times_the_crops_own_error_as_is_asked(even):
+    truth = np.concatenate([thin_and_wide()] * 2)
+    without = truth.copy()
+    without[:, 8] = 1
+    told = np.concatenate([truth, truth], axis=-1)
+    plain, more = (losses.loss_function("mae", contrast=times, even=even)(told, without) for times in (0.0, 2.0))
+    share = lost(truth[:1], without[:1])
+    assert float(more[0]) == pytest.approx(float(plain[0]) + 2 * share * (float(plain[0]) + emphasis.LEAST), rel=1e-4)

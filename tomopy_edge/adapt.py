@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tomopy_edge.errors import EdgeError, ModelError, OutputError
 from tomopy_edge.job import Job, Tally
-from tomopy_edge.networks.manifest import Model, open_model
+from tomopy_edge.networks.manifest import Model, Precision, open_model
 from tomopy_edge.recipe import Recipe
 from tomopy_edge.training.adaptation import AdaptOptions, check_tiles, export_adapted, train_further
 from tomopy_edge.training.held_out_views import Distance, distance
@@ -25,7 +25,8 @@ class Adapted:
 
     Attributes
     ----------
-    before, after : precision -> how near the model comes to the held-out views
+    before, after : precision -> how near the model comes to the held-out views; what recipes run, the network that the
+        model advises, comes last
     folder : the new model, or None where it was not kept
     """
 
@@ -34,9 +35,15 @@ class Adapted:
     folder: Path | None
 
     @property
+    def gained(self) -> float:
+        """By how many dB what recipes run comes nearer to the held-out views than it did before."""
+        before, after = ([*distances.values()][-1] for distances in (self.before, self.after))
+        return after.gain - before.gain
+
+    @property
     def better(self) -> bool:
-        """Whether the new int8 network, which recipes run, comes nearer to the held-out views than the old one."""
-        return self.after["int8"].denoised < self.before["int8"].denoised
+        """Whether what recipes run comes nearer to the held-out views than it did before."""
+        return self.gained > 0
 
 
 def adapt(
@@ -138,7 +145,8 @@ def _begin(work: Path, scan: Path, chosen: AdaptOptions, recipe: Recipe, *, resu
 
 
 def _distances(model: Model, pairs: Path, job: Job) -> dict[str, Distance]:
-    held = {network.precision for network in model.manifest.denoise.networks}
+    networks = model.manifest.denoise
+    judged: list[Precision] = [name for name in networks.held if name == "float" != networks.usual]
     # What the judged networks note and count is no news of this run.
     quiet = replace(job, tally=Tally())
-    return {name: distance(model, pairs, name, quiet) for name in ("float", "int8") if name in held}
+    return {name: distance(model, pairs, name, quiet) for name in (*judged, networks.usual)}

@@ -23,6 +23,9 @@ from tomopy_edge.reconstructors.tomopy import from_callable
 from tomopy_edge.stages.read import even_chunks
 from tomopy_edge.stages.reconstruct import open_with
 
+TOMOGAN = "tomogan"
+"""The denoiser that takes a model, and the name of the model it takes where none is given."""
+
 MOST_RADIANS = 4 * np.pi
 """A larger angle was meant in degrees."""
 
@@ -37,10 +40,10 @@ def recon_and_denoise(  # noqa: PLR0913 - TomoPy's names, all but the first two 
     sinogram_order: bool = False,
     algorithm: Any = "fbp",
     filter_name: str | None = None,
-    denoiser: str = "tomogan",
+    denoiser: str = TOMOGAN,
     model: str | None = None,
     precision: str | None = None,
-    fine_tune: bool | None = None,
+    fine_tune: bool = False,
     stripes: str = "none",
     mask: float | None = 1.0,
     ncore: int | None = None,
@@ -65,8 +68,8 @@ def recon_and_denoise(  # noqa: PLR0913 - TomoPy's names, all but the first two 
     denoiser : "tomogan", "none", "total_variation", "non_local_means", or a plugin's
     model : name of a shipped model or path of a model folder, for "tomogan"; None takes the model "tomogan"
     precision : "int8", "int8-ptq" (quantized after training only), "chained" (with Fine-Tune in it) or "float", for
-        "tomogan"; None takes int8
-    fine_tune : whether the model's Fine-Tune network follows; None says yes where an int8 model has one
+        "tomogan"; None takes what the model advises, or with `fine_tune` the network that Fine-Tune works behind
+    fine_tune : whether the model's Fine-Tune network follows, on its own
     stripes : how rings are removed: a method of the stage `remove_stripes`
     mask : radius of the circle kept, as a share of the inscribed one; None keeps all
     ncore : threads; None takes all there are
@@ -103,7 +106,7 @@ def recon_and_denoise(  # noqa: PLR0913 - TomoPy's names, all but the first two 
     stages.append({"reconstruct": {"algorithm": "fbp" if callable(algorithm) else algorithm, "mask": mask}})
     if filter_name is not None and not callable(algorithm):
         stages[-1]["reconstruct"]["options"] = {"filter_name": filter_name}
-    stages += _network_stages(denoiser, model, precision, fine_tune=fine_tune)
+    stages += network_stages(denoiser, model, precision, fine_tune=fine_tune)
     recipe = parse_recipe(stages, catalogue, source="recon_and_denoise")
     if callable(algorithm):
         recipe = _with_algorithm(recipe, algorithm, filter_name)
@@ -140,23 +143,31 @@ def _line_integrals(scan: ArrayScan, first: int, last: int) -> Sinograms:
     return Sinograms(sinograms, rows.theta, first_row=first)
 
 
-def _network_stages(
-    denoiser: str, model: str | None, precision: str | None, *, fine_tune: bool | None
+def network_stages(
+    denoiser: str, model: str | None = None, precision: str | None = None, *, fine_tune: bool = False
 ) -> list[dict[str, Any]]:
-    if denoiser != "tomogan":
+    """Return the stages of a recipe, as plain data, that denoise slices; see `recon_and_denoise`.
+
+    Raises
+    ------
+    DataError : where what is asked for belongs to another denoiser, or would be done twice
+    ModelError : where `fine_tune` is asked for and there is no such model
+    """
+    if denoiser != TOMOGAN:
         if model is not None or precision is not None:
-            raise DataError(f"model, precision: belong to the denoiser 'tomogan', not to {denoiser!r}")
+            raise DataError(f"model, precision: belong to the denoiser {TOMOGAN!r}, not to {denoiser!r}")
         if fine_tune:
-            raise DataError(f"fine_tune: belongs to the denoiser 'tomogan'; {denoiser!r} has no Fine-Tune network")
+            raise DataError(f"fine_tune: belongs to the denoiser {TOMOGAN!r}; {denoiser!r} has no Fine-Tune network")
         return [{"denoise": {"denoiser": denoiser}}]
-    options = {"model": model or "tomogan", "precision": precision or "int8"}
-    quantized = options["precision"] in {"int8", "int8-ptq"}
-    if fine_tune is None:
-        fine_tune = quantized and open_model(options["model"]).manifest.fine_tune is not None
-    if fine_tune and options["precision"] == "chained":
+    options = {"model": model or TOMOGAN}
+    if fine_tune:
+        precision = precision or open_model(options["model"]).manifest.denoise.partner
+    denoise = {"denoise": {"denoiser": denoiser, "options": options | ({"precision": precision} if precision else {})}}
+    if not fine_tune:
+        return [denoise]
+    if precision == "chained":
         raise DataError("fine_tune: a chained network has the Fine-Tune network in it; leave fine_tune out")
-    stages: list[dict[str, Any]] = [{"denoise": {"denoiser": denoiser, "options": options}}]
-    return [*stages, {"fine_tune": options | {"precision": "int8" if quantized else "float"}}] if fine_tune else stages
+    return [denoise, {"fine_tune": options | {"precision": "float" if precision == "float" else "int8"}}]
 
 
 def _plain_center(center: Any, rows: int) -> float | list[float] | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tomopy_edge.cli import STOPPED
 from tomopy_edge.cli.command_line import command_line
+from tomopy_edge.cli.network_flags import add_aware_minutes, add_seed, add_tiles
 from tomopy_edge.cli.scan_options import positive
 from tomopy_edge.cli.training_extra import require_tensorflow
 from tomopy_edge.errors import DataError
@@ -64,16 +65,14 @@ def _add_learning(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--slices", type=positive, default=8, help="slices to learn from (default: 8)")
     group.add_argument("--rate", type=float, help="highest learning rate (default: 0.0001)")
     group.add_argument("--batch", type=positive, help="crops in a batch (default: 4)")
-    group.add_argument(
-        "--aware-minutes", type=float, metavar="MINUTES", help="train for int8, too, for so long (default: not at all)"
-    )
+    add_aware_minutes(group)
     group.add_argument(
         "--precision",
         choices=("float32", "bfloat16", "float16"),
         help="what training computes in (default: bfloat16)",
     )
-    group.add_argument("--tiles", type=positive, nargs="+", help="edges of the int8 tiles (default: as quantize has)")
-    group.add_argument("--seed", type=int, default=1, help="of crops and tiles (default: 1)")
+    add_tiles(group, None, told="as quantize has", of="the int8 tiles")
+    add_seed(group, "crops and tiles")
 
 
 def _add_reading(group: argparse._ArgumentGroup) -> None:
@@ -174,11 +173,13 @@ def lines_of(adapted: Adapted) -> list[str]:
                 f"{f'{name}, {precision}':>18} {one.denoised:.4e}{one.gain:>8.3f} dB  mean grey value "
                 f"{one.denoised_mean:.5e} ({one.shift:+.2%})"
             )
-    gained = adapted.after["int8"].gain - adapted.before["int8"].gain
+    old, new = ([*distances][-1] for distances in (adapted.before, adapted.after))
+    against = "" if old == new else f" than the old {old} one"
     if adapted.better:
-        lines.append(f"the new int8 network comes {gained:.3f} dB nearer")
+        lines.append(f"the new {new} network comes {adapted.gained:.3f} dB nearer{against}")
     else:
-        lines.append(f"the new int8 network comes no nearer ({gained:.3f} dB): keep the model it started from")
+        told = f"the new {new} network comes no nearer{against} ({adapted.gained:.3f} dB)"
+        lines.append(f"{told}: keep the model it started from")
     lines.append("model: not written" if adapted.folder is None else f"model: {adapted.folder}")
     return lines
 

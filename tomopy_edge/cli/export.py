@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from tomopy_edge.cli.command_line import command_line
-from tomopy_edge.cli.scan_options import positive
+from tomopy_edge.cli.network_flags import add_samples, add_tiles
 from tomopy_edge.cli.training_extra import require_tensorflow
 from tomopy_edge.errors import EdgeError, ModelError
 
@@ -23,14 +23,11 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     )
     parser.add_argument("folder", type=Path, help="model folder that `tomopy-edge quantize` made")
     parser.add_argument("--format", choices=("onnx",), default="onnx", help="of the files (default: onnx)")
-    parser.add_argument(
-        "--tiles", type=positive, nargs="+", default=[128, 256], help="edges of the tiles (default: 128 256)"
-    )
+    add_tiles(parser, (128, 256), told="128 256")
     parser.add_argument(
         "--pairs", type=Path, help="pairs that the denoiser was trained on, for int8 (without them: float files only)"
     )
-    parser.add_argument("--samples", type=positive, default=32, help="tiles to measure int8 ranges on (default: 32)")
-    parser.add_argument("--seed", type=int, default=1, help="of their drawing (default: 1)")
+    add_samples(parser, 32)
     parser.set_defaults(run=run)
 
 

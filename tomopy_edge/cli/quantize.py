@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from tomopy_edge.cli.command_line import command_line
+from tomopy_edge.cli.network_flags import add_aware_minutes, add_samples, add_tiles
 from tomopy_edge.cli.scan_options import positive
 from tomopy_edge.cli.training_extra import require_tensorflow
 from tomopy_edge.errors import ModelError
+from tomopy_edge.networks.manifest import Precision
 
-NAMED = ("samples", "seed", "batch", "io", "aware_minutes", "aware_steps", "summary", "trained_seed")
+NAMED = ("samples", "seed", "batch", "io", "aware_minutes", "aware_steps", "summary", "trained_seed", "advise")
 """Options of a quantization that have a flag of the same name."""
 
 
@@ -29,11 +31,14 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument("pairs", type=Path, help="pairs that it was trained on, to measure ranges and to train on")
     parser.add_argument("folder", type=Path, help="model folder to make, or to add a Fine-Tune network to")
     aware = parser.add_mutually_exclusive_group()
-    aware.add_argument(
-        "--aware-minutes", type=float, metavar="MINUTES", help="time to train on as an int8 network (default: none)"
-    )
+    add_aware_minutes(aware)
     aware.add_argument("--aware-steps", type=positive, metavar="BATCHES", help="the same, counted in batches")
-    parser.add_argument("--tiles", type=positive, nargs="+", help="edges of the int8 tiles (default: 64 to 1152)")
+    add_tiles(
+        parser,
+        None,
+        told="64 to 512, and larger ones for slices of 1024 and 1280 columns and twice as many",
+        of="the int8 tiles",
+    )
     parser.add_argument("--float-tiles", type=positive, nargs="*", help="edges of the float tiles (default: 256)")
     parser.add_argument(
         "--batch",
@@ -47,7 +52,7 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         default="int8",
         help="what int8 and chained networks take and give (default: int8)",
     )
-    parser.add_argument("--samples", type=positive, default=128, help="tiles to measure on (default: 128)")
+    add_samples(parser, 128)
     parser.add_argument(
         "--also",
         type=Path,
@@ -56,7 +61,13 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         metavar="PAIRS",
         help="further pairs, such as those of a real scan, for a third of these tiles; may be repeated",
     )
-    parser.add_argument("--seed", type=int, default=1, help="of their drawing (default: 1)")
+    parser.add_argument(
+        "--advise",
+        choices=get_args(Precision),
+        metavar="PRECISION",
+        help=f"network that recipes run where they name no precision: {', '.join(get_args(Precision))} (default: what "
+        "the folder says, else int8)",
+    )
     parser.add_argument("--summary", help="one line about the model (default: which architecture it is)")
     parser.add_argument(
         "--trained-seed", type=int, metavar="SEED", help="seed of the training, for the manifest (default: --seed)"

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from tomopy_edge.cli.scan_options import add_output_flags, run_and_tell
 from tomopy_edge.errors import DataError
-from tomopy_edge.networks.manifest import open_model
+from tomopy_edge.networks.manifest import Precision
 from tomopy_edge.plugins import load_catalogue
 from tomopy_edge.readers import open_scan
 from tomopy_edge.recipe import parse_recipe
-
-TOMOGAN = "tomogan"
-"""The denoiser that takes a model, and the name of the model it takes where none is given."""
+from tomopy_edge.recon import TOMOGAN, network_stages
 
 FORMATS = {"tiff": ["tiff"], "h5": ["hdf5"], "both": ["tiff", "hdf5"]}
 
@@ -40,9 +38,12 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument("--remove-stripe-method", default="none", help="how rings are removed (default: none)")
     parser.add_argument("--reconstruction-algorithm", default="fbp", help="see `tomopy-edge plugins` (default: fbp)")
     parser.add_argument("--filter", dest="filter_name", help="filter of fbp (default: shepp)")
-    parser.add_argument("--denoiser", default="tomogan", help="see `tomopy-edge plugins` (default: tomogan)")
+    parser.add_argument("--denoiser", default=TOMOGAN, help="see `tomopy-edge plugins` (default: tomogan)")
     parser.add_argument("--model", help="name or folder, for tomogan (default: tomogan)")
-    parser.add_argument("--no-fine-tune", action="store_true", help="leave the Fine-Tune network out")
+    parser.add_argument(
+        "--precision", choices=get_args(Precision), help="of the model's network (default: what the model advises)"
+    )
+    parser.add_argument("--fine-tune", action="store_true", help="let the model's Fine-Tune network follow")
     parser.add_argument("--save-format", choices=FORMATS, default="tiff", help="(default: tiff)")
     add_output_flags(parser)
     parser.set_defaults(run=run)
@@ -62,7 +63,7 @@ def stages_of(args: argparse.Namespace, rows: int) -> list[dict[str, Any]]:
     Raises
     ------
     DataError : where the scan does not have the rows asked for, or flags contradict each other
-    ModelError : where there is no such model
+    ModelError : where the Fine-Tune network of no such model is asked for
     """
     first, last = _rows(args, rows)
     center: dict[str, Any] = {"center": args.rotation_axis}
@@ -99,15 +100,19 @@ def _rows(args: argparse.Namespace, rows: int) -> tuple[int, int]:
 
 
 def _network_stages(args: argparse.Namespace) -> list[dict[str, Any]]:
+    """Return what denoises, with flags that would do nothing refused by their own names."""
     if args.denoiser != TOMOGAN:
-        if args.model is not None:
+        given = {
+            "--model": args.model is not None,
+            "--precision": args.precision is not None,
+            "--fine-tune": args.fine_tune,
+        }
+        idle = [flag for flag, is_given in given.items() if is_given]
+        if idle:
             raise DataError(
-                f"--model {args.model}: belongs to the denoiser {TOMOGAN!r}, and --denoiser is {args.denoiser!r}; "
-                "leave one of them out"
+                f"{' and '.join(idle)}: of no use without the denoiser {TOMOGAN!r}, and --denoiser is "
+                f"{args.denoiser!r}; leave one of them out"
             )
-        return [{"denoise": {"denoiser": args.denoiser}}]
-    network = {} if args.model is None else {"model": args.model}
-    stages: list[dict[str, Any]] = [{"denoise": {"denoiser": TOMOGAN, "options": network}}]
-    if not args.no_fine_tune and open_model(args.model or TOMOGAN).manifest.fine_tune is not None:
-        stages.append({"fine_tune": network})
-    return stages
+    if args.fine_tune and args.precision == "chained":
+        raise DataError("--fine-tune: a chained network has the Fine-Tune network in it; leave one of them out")
+    return network_stages(args.denoiser, args.model, args.precision, fine_tune=args.fine_tune)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tomopy_edge.simulation.anatomy import VoxelVolume
 
 FAULTS = {
-    "offset": "pixels from column COLUMNS / 2 to the rotation axis",
+    "offset": "pixels from column COLUMNS / 2 to the rotation axis, by which a recipe that takes it there is wrong",
     "blur": "standard deviation of the detector's blur, pixels",
     "spread": "standard deviation of the spread of single photons, pixels: it blurs image and noise",
     "fringes": "strength of phase contrast, pixels^2",
@@ -106,7 +106,11 @@ def run_scan(args: argparse.Namespace) -> int:
         raise DataError(f"simulate scan: {error}") from None
     simulated = expose(phantom, exposure, args.rows, args.columns, rng)
     write_scan(args.output, simulated, command=command_line(), overwrite=args.overwrite)
-    print(f"scan: {args.output}; rotation axis at column {simulated.center:g}")  # noqa: T201 - what the command is for
+    told = [f"scan: {args.output}; rotation axis at column {simulated.center:g}"]
+    if exposure.offset:
+        middle = simulated.center - exposure.offset
+        told.append(f"{abs(exposure.offset):g} pixels off for a recipe with --set find_center.center={middle:g}")
+    print("\n".join(told))  # noqa: T201 - what the command is for
     return 0
 
 

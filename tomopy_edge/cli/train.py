@@ -14,7 +14,7 @@ from tomopy_edge.job import Job, available_cores
 
 NAMED = (
     *("minutes", "steps", "loss", "crop", "batch", "rate", "check_every", "patience", "precision", "seed"),
-    *("details", "even", "teacher_share", "vgg19", "pictures", "tensorboard"),
+    *("details", "contrast", "even", "teacher_share", "vgg19", "pictures", "tensorboard"),
 )
 """Options of a training that have a flag of the same name."""
 
@@ -76,7 +76,15 @@ def _add_learning(group: Any) -> None:
         type=float,
         default=0.0,
         metavar="MORE",
-        help="how much more errors count on details thinner than 7 pixels (default: 0; the shipped models: 8)",
+        help="how much more errors count on details thinner than 7 pixels (default: 0)",
+    )
+    group.add_argument(
+        "--contrast",
+        type=float,
+        default=0.0,
+        metavar="TIMES",
+        help="how much lost contrast of thin details counts where they can be seen (default: 0; the shipped models: "
+        "see their manifests)",
     )
     group.add_argument(
         "--even", action="store_true", help="let clean crops weigh as much as noisy ones (the shipped models did)"

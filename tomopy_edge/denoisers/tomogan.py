@@ -16,7 +16,7 @@ from tomopy_edge.data import Float32, Volume
 from tomopy_edge.errors import ModelError
 from tomopy_edge.hookspecs import DenoiserEntry
 from tomopy_edge.job import Job
-from tomopy_edge.networks.manifest import Model, NetworkSet, open_model
+from tomopy_edge.networks.manifest import Model, NetworkFile, NetworkSet, Precision, open_model
 from tomopy_edge.networks.slices import Account, SliceNetwork, open_network
 from tomopy_edge.networks.unit import attenuation_unit
 from tomopy_edge.options import options
@@ -32,9 +32,10 @@ class NetworkOptions:
     model: str = "tomogan"
     """Name of a shipped model, or path of a model folder."""
 
-    precision: Literal["int8", "int8-ptq", "chained", "float"] = "int8"
-    """Which of the model's networks: int8 is the fast one, trained for its codes where the model's maker did that;
-    int8-ptq was quantized after training only, and chained has the Fine-Tune network in it; float is not quantized."""
+    precision: Precision | None = None
+    """Which of the model's networks: int8 is trained for its codes where the model's maker did that; int8-ptq was
+    quantized after training only, and chained has the Fine-Tune network in it, all three fast; float is not quantized.
+    None takes the one that the model itself advises (`tomopy-edge models NAME` shows it)."""
 
     tile: int | None = None
     """Edge of the tiles, pixels, of those that the model was exported for; none takes the one that computes least among
@@ -56,6 +57,12 @@ class NetworkDenoiser:
     stage : the stage it works for, in reports
     part : which of the model's networks: "denoise" or "fine_tune"
     options : the settled options
+
+    Attributes
+    ----------
+    neighbours : slices on each side of a slice that it looks at
+    unit : attenuation per pixel that a Fine-Tune network after it takes over; None after a chained network, which has
+        that network in it
     """
 
     def __init__(self, stage: str, part: Part, options: NetworkOptions, job: Job) -> None:
@@ -63,7 +70,9 @@ class NetworkDenoiser:
             raise ValueError("unit: not settled; give it, or settle the options on sample slices first")
         self._model, self._networks = networks_of(options, part)
         self._options = options
-        self.unit = options.unit
+        self._unit = np.float32(options.unit)
+        chained = (options.precision or self._networks.usual) == "chained"
+        self.unit = None if chained else options.unit
         self._job = job
         self._account = Account(stage, job.tally)
         self._opened: dict[tuple[int, int], SliceNetwork] = {}
@@ -73,8 +82,7 @@ class NetworkDenoiser:
         """Denoise adjacent slices (z + 2 * neighbours, y, x) -> (z, y, x), attenuation per pixel."""
         y, x = noisy.shape[1:]
         network = self._opened.get((y, x)) or self._open((y, x))
-        unit = np.float32(self.unit)
-        return network(noisy / unit) * unit
+        return network(noisy / self._unit) * self._unit
 
     def close(self) -> None:
         """Give the runtime back."""
@@ -112,24 +120,26 @@ def networks_of(options: NetworkOptions, part: Part) -> tuple[Model, NetworkSet]
 def check_network(options: NetworkOptions, part: Part) -> None:
     """Raise a `ModelError` unless the model is there, holds what `options` ask for, and its files are whole."""
     model, networks = networks_of(options, part)
-    networks.choose(options.precision, options.tile, (1, 1))
+    precision = networks.choose(options.precision, options.tile, (1, 1)).precision
     for network in networks.networks:
-        if network.precision == options.precision and options.tile in {None, network.tile}:
+        if network.precision == precision and options.tile in {None, network.tile}:
             model.path(network.file, network.sha256)
 
 
-def suitable_tile(options: NetworkOptions, part: Part, sample: Volume) -> int:
-    """Return the tile that `options` ask for, or the one that suits the slices of `sample`."""
+def suitable_network(options: NetworkOptions, part: Part, sample: Volume) -> NetworkFile:
+    """Return the network that `options` ask for; what they leave open is what the model advises and suits `sample`."""
     _, networks = networks_of(options, part)
     y, x = sample.slices.shape[1:]
-    return networks.choose(options.precision, options.tile, (y, x)).tile
+    return networks.choose(options.precision, options.tile, (y, x))
 
 
-def settle_tomogan(options: NetworkOptions, sample: Volume, _job: Job) -> NetworkOptions:
-    """Return `options` with the unit measured on `sample`, and with the tile that suits its slices."""
-    tile = suitable_tile(options, "denoise", sample)
+def settle_tomogan(options: NetworkOptions, sample: Volume, job: Job) -> NetworkOptions:
+    """Return `options` with the advised precision, the tile that suits `sample`, and the unit measured on it."""
+    network = suitable_network(options, "denoise", sample)
+    if options.precision is None:
+        job.tally.note("denoise", f"no precision was asked for, so the model's usual one runs: {network.precision}")
     unit = attenuation_unit(sample.slices) if options.unit is None else options.unit
-    return replace(options, unit=unit, tile=tile)
+    return replace(options, unit=unit, tile=network.tile, precision=network.precision)
 
 
 def _create(options: NetworkOptions, job: Job) -> NetworkDenoiser:

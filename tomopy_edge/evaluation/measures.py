@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from tomopy_edge.data import Float32, Float64
 from tomopy_edge.errors import DataError
+from tomopy_edge.fbp.axis import radii
 from tomopy_edge.training.scores import score
 
 RIM = 6
@@ -65,14 +66,6 @@ class Measures:
 def inner_circle(shape: tuple[int, ...]) -> NDArray[np.bool_]:
     """Return which pixels (y, x) are measured: those of the inscribed circle, less a rim."""
     return radii(shape) < min(shape) / 2 - RIM
-
-
-def radii(shape: tuple[int, ...]) -> Float64:
-    """Return the distance of each pixel (y, x) from the rotation axis, where gridrec and our FBP put it."""
-    y, x = shape
-    v, u = np.ogrid[:y, :x]
-    distance: Float64 = np.hypot(v - (y - 1 - (y + 1) // 2), u - (x + 1) // 2)
-    return distance
 
 
 def measure(denoised: Float32, truth: Float32) -> Measures:

@@ -13,8 +13,9 @@ from tomopy_edge.evaluation.bench import Bench
 from tomopy_edge.evaluation.cases import Source
 from tomopy_edge.evaluation.halves import Half
 from tomopy_edge.evaluation.judge import Example
-from tomopy_edge.evaluation.measures import TO_INPUT, radii, ssim_to_input
+from tomopy_edge.evaluation.measures import TO_INPUT, ssim_to_input
 from tomopy_edge.evaluation.methods import Denoised, Method
+from tomopy_edge.fbp.axis import radii
 from tomopy_edge.progress import track
 
 MASK = 0.95

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from tomopy_edge.data import Float32, Float64
-from tomopy_edge.evaluation.measures import RIM, radii
+from tomopy_edge.evaluation.measures import RIM
+from tomopy_edge.fbp.axis import radii
 
 RINGS = 32
 """Rings of equal width, from frequency 0 to 0.5 cycles per pixel, over which power is averaged."""

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tomopy_edge.fbp.compiler import kernel
+from tomopy_edge.compiler import kernel
 from tomopy_edge.fbp.lanes import LaneArray, conjugate, load, store, times_i
 
 FACTORS = (8, 5, 4, 3, 2)

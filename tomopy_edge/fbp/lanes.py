@@ -24,7 +24,7 @@ from numba.core.typing.templates import infer_global  # noqa: TID253
 from numba.extending import lower_builtin, models, register_model  # noqa: TID253
 from numpy.typing import NDArray
 
-from tomopy_edge.fbp.compiler import instruction
+from tomopy_edge.compiler import instruction
 
 LaneArray = NDArray[np.bytes_]
 """An array whose elements hold one complex number for each slice."""

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tomopy_edge.compiler import kernel
 from tomopy_edge.data import Float32
-from tomopy_edge.fbp.compiler import kernel
 from tomopy_edge.fbp.fourier import Transform, half_turn_roots, pack_spectrum, transform, transform_of
 from tomopy_edge.fbp.gridding import kernel_correction
 from tomopy_edge.fbp.lanes import LaneArray

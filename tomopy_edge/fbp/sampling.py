@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tomopy_edge.compiler import kernel
 from tomopy_edge.data import Float32, Float64
 from tomopy_edge.fbp.angles import quadrature_weights
-from tomopy_edge.fbp.compiler import kernel
 from tomopy_edge.fbp.filters import FINE, RadialSamples
 from tomopy_edge.fbp.fourier import Transform, spectrum_at, transform, transform_of
 from tomopy_edge.fbp.lanes import LaneArray, conjugate, lanes_of, load, nothing, store

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tomopy_edge.compiler import kernel
 from tomopy_edge.data import Float32, Float64
-from tomopy_edge.fbp.compiler import kernel
 from tomopy_edge.fbp.fourier import Transform, transform, transform_of
 from tomopy_edge.fbp.gridding import (
     ENTRIES,

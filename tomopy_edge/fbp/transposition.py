@@ -11,7 +11,7 @@ from typing import Any
 from llvmlite import ir
 from numba import types  # noqa: TID253 - only the compiled kernels import this module, themselves imported when used
 
-from tomopy_edge.fbp.compiler import instruction
+from tomopy_edge.compiler import instruction
 from tomopy_edge.fbp.lanes import element_pointer, shuffled, vector_of
 
 

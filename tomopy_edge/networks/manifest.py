@@ -16,6 +16,12 @@ from tomopy_edge.strict import StrictError, read_strictly
 
 MANIFEST = "manifest.json"
 
+Precision = Literal["int8", "int8-ptq", "chained", "float"]
+"""What a network computes in, and how it got there; see `NetworkFile.precision`."""
+
+PARTNERS: tuple[Precision, ...] = ("int8-ptq", "int8")
+"""What a Fine-Tune network works behind, the first that there is: it mends what plain quantization leaves."""
+
 
 @options
 class NetworkFile:
@@ -27,9 +33,9 @@ class NetworkFile:
     sha256: str
     """What the file's bytes must hash to."""
 
-    precision: Literal["int8", "int8-ptq", "chained", "float"]
-    """What it computes in: "int8" as recipes run it, "int8-ptq" without the training that is aware of codes, "chained"
-    with the Fine-Tune network behind it, or "float"."""
+    precision: Precision
+    """What it computes in: "int8", trained for its codes where the model's maker did that, "int8-ptq" without that
+    training, "chained" with the Fine-Tune network behind it, or "float"."""
 
     tile: int
     """Edge of the tiles it takes, pixels."""
@@ -75,6 +81,10 @@ class NetworkSet:
     networks: tuple[NetworkFile, ...]
     """The exported .tflite files."""
 
+    advised: Precision | None = None
+    """What recipes run that name no precision: the best of these networks, as their maker judged. None takes int8, or
+    what comes first where there is no int8."""
+
     onnx: tuple[NetworkFile, ...] = ()
     """The same network as .onnx files, for other runtimes."""
 
@@ -85,6 +95,8 @@ class NetworkSet:
             )
         if self.channels < 1 or self.channels % 2 == 0:
             raise ValueError(f"channels: must be odd, so that there is a middle slice; got {self.channels}")
+        if self.advised is not None and self.advised not in self.held:
+            raise ValueError(f"advised: there is no {self.advised} network (there are: {self._told})")
         for network in (*self.networks, *self.onnx):
             if network.tile % self.multiple or network.halo % self.multiple or network.stride % self.multiple:
                 raise ValueError(
@@ -101,17 +113,40 @@ class NetworkSet:
         """Return whether tiling with `network` changes nothing: its halo covers the reach."""
         return network.halo >= (self.reach if network.reach is None else network.reach)
 
-    def choose(self, precision: str, tile: int | None, shape: tuple[int, int]) -> NetworkFile:
+    @property
+    def held(self) -> tuple[Precision, ...]:
+        """The precisions that there are .tflite files of, each once, in the order of the manifest."""
+        return tuple(dict.fromkeys(network.precision for network in self.networks))
+
+    @property
+    def usual(self) -> Precision:
+        """What runs where no precision is asked for: what is advised, else int8, else the first that is held."""
+        if self.advised is not None:
+            return self.advised
+        return "int8" if "int8" in self.held or not self.held else self.held[0]
+
+    @property
+    def partner(self) -> Precision:
+        """What a Fine-Tune network works behind; see `PARTNERS`."""
+        return next((precision for precision in PARTNERS if precision in self.held), "int8")
+
+    def choose(self, precision: Precision | None, tile: int | None, shape: tuple[int, int]) -> NetworkFile:
         """Return the file for slices of `shape` (y, x): the one with `tile`, or the exact one that computes least.
+
+        Parameters
+        ----------
+        precision : None takes the usual one
+        tile : edge of the tiles, pixels, or None
+        shape : (y, x) of the slices
 
         Raises
         ------
         ModelError : where there is none of that precision or tile
         """
+        precision = self.usual if precision is None else precision
         fitting = [network for network in self.networks if network.precision == precision]
         if not fitting:
-            held = sorted({network.precision for network in self.networks})
-            raise ModelError(f"the model holds no {precision} network (it holds: {', '.join(held) or 'none'})")
+            raise ModelError(f"the model holds no {precision} network (it holds: {self._told})")
         if tile is not None:
             fitting = [network for network in fitting if network.tile == tile]
             if not fitting:
@@ -124,6 +159,10 @@ class NetworkSet:
             return not self.is_exact(network), tiles * network.tile**2, network.batch, network.io == "uint8"
 
         return min(fitting, key=price)
+
+    @property
+    def _told(self) -> str:
+        return ", ".join(sorted(self.held)) or "none"
 
 
 @options

@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tomopy_edge.data import Float32, Int8
+from tomopy_edge.networks.workers import ALONE, Workers
 
 LOWEST, HIGHEST = -128, 127
-
-CALM = 2
-"""Codes that a pixel and its eight neighbours span where nothing but rounding sets them apart."""
-
-AROUND = 9
-"""Edge of the box that calm pixels are averaged over, pixels."""
-
-WITHIN = 0.499
-"""How far from its code a value may be read, codes: quantized again it gets the same code."""
 
 
 @dataclass(frozen=True)
@@ -46,20 +36,21 @@ class QuantParams:
         return self.scale * (HIGHEST - self.zero_point)
 
 
-def quantize(values: Float32, params: QuantParams) -> tuple[Int8, int]:
+def quantize(values: Float32, params: QuantParams, workers: Workers = ALONE) -> tuple[Int8, int]:
     """Return the int8 codes of real `values`, and how many of them did not fit and were saturated.
 
     Rounds half away from zero, as TFLite's QUANTIZE operator does. NaN has no code: it is saturated to -128 and
-    counted.
+    counted. The `workers` share the pixels; the codes are the same with any number of them.
     """
-    scaled = values / np.float32(params.scale)
-    codes = np.copysign(np.floor(np.abs(scaled) + np.float32(0.5)), scaled)
-    codes += np.float32(params.zero_point)
-    outside = ~((codes >= LOWEST) & (codes <= HIGHEST))
-    saturated = int(np.count_nonzero(outside))
-    if saturated:
-        codes = np.clip(np.nan_to_num(codes, nan=LOWEST), LOWEST, HIGHEST)
-    return codes.astype(np.int8), saturated
+    from tomopy_edge.networks.kernels import encode
+
+    codes = np.empty(values.shape, np.int8)
+    pixels, filled = np.ascontiguousarray(values, np.float32).reshape(-1), codes.reshape(-1)
+    step, zero = np.float32(params.scale), np.float32(params.zero_point)
+    saturated = workers.share(
+        len(pixels), lambda first, last: encode(pixels[first:last], step, zero, filled[first:last])
+    )
+    return codes, sum(saturated)
 
 
 def dequantize(codes: Int8, params: QuantParams) -> Float32:
@@ -67,33 +58,21 @@ def dequantize(codes: Int8, params: QuantParams) -> Float32:
     return (codes.astype(np.float32) - np.float32(params.zero_point)) * np.float32(params.scale)
 
 
-def dequantize_slices(codes: Int8, params: QuantParams) -> Float32:
+def dequantize_slices(codes: Int8, params: QuantParams, workers: Workers = ALONE) -> Float32:
     """Return the real values of slices (..., y, x) of int8 codes, read more finely than a code where they are calm.
 
-    A code says only in which step a value lies. A pixel is calm where it and its eight neighbours span no more than
-    `CALM` codes; it takes the mean of the calm pixels within a box of `AROUND`, as far as that lies in its own step. So
-    flat matter does not come out in terraces and specks of a code, and no edge and no crack that a code tells is
-    touched. Codes at the end of the range, which may stand for anything beyond it, are left as they are, and so are
-    their neighbours.
+    A code says only in which step a value lies. A pixel is calm where it and its eight neighbours span no more than two
+    codes; it takes the mean of the calm pixels within a box of 9 x 9, as far as that lies in its own step. So flat
+    matter does not come out in terraces and specks of a code, and no edge and no crack that a code tells is touched.
+    Codes at the end of the range, which may stand for anything beyond it, are left as they are, and so are their
+    neighbours. The `workers` share the rows; the values are the same with any number of them.
     """
-    from scipy.ndimage import uniform_filter
+    from tomopy_edge.networks.kernels import read_rows
 
-    edges = [(0, 0)] * (codes.ndim - 2) + [(1, 1), (1, 1)]
-    wide = np.pad(codes, edges, mode="edge")
-    most, least = (_over_three(_over_three(wide, merge, -2), merge, -1) for merge in (np.maximum, np.minimum))
-    calm = (most.astype(np.int16) - least <= CALM) & (most < HIGHEST) & (least > LOWEST)
-    box = (1,) * (codes.ndim - 2) + (AROUND, AROUND)
-    real = codes.astype(np.float32)
-    share = uniform_filter(calm.astype(np.float32), box, mode="nearest")
-    total = uniform_filter(np.where(calm, real, np.float32(0)), box, mode="nearest")
-    mean = total / np.maximum(share, np.float32(0.5 / AROUND**2))
-    off = np.where(calm, np.clip(mean - real, -WITHIN, WITHIN), np.float32(0))
-    return (real + off - np.float32(params.zero_point)) * np.float32(params.scale)
-
-
-def _over_three(values: NDArray[Any], merge: np.ufunc, axis: int) -> NDArray[Any]:
-    """Return what `merge` makes of each three neighbours along an axis, which gets two shorter."""
-    count = values.shape[axis] - 2
-    first, second, third = (np.moveaxis(np.moveaxis(values, axis, 0)[i : i + count], 0, axis) for i in range(3))
-    merged: NDArray[Any] = merge(merge(first, second), third)
-    return merged
+    values = np.empty(codes.shape, np.float32)
+    slices = np.ascontiguousarray(codes, np.int8).reshape(-1, *codes.shape[-2:])
+    read = values.reshape(slices.shape)
+    step, zero = np.float32(params.scale), np.float32(params.zero_point)
+    rows = slices.shape[0] * slices.shape[1]
+    workers.share(rows, lambda first, last: read_rows(slices, step, zero, read, first, last))
+    return values

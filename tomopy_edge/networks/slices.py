@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tomopy_edge.data import Float32
+from tomopy_edge.data import Float32, Int8
 from tomopy_edge.errors import ModelError
 from tomopy_edge.job import Tally
 from tomopy_edge.networks.backend import Backend
@@ -16,6 +16,7 @@ from tomopy_edge.networks.litert import LiteRT
 from tomopy_edge.networks.manifest import Model, NetworkFile, NetworkSet
 from tomopy_edge.networks.quantize import HIGHEST, LOWEST, QuantParams, dequantize_slices, quantize
 from tomopy_edge.networks.tiling import TileGrid, blend, cut, seam_index, stitch
+from tomopy_edge.networks.workers import Workers
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,8 @@ def open_network(
         if (params is None) != (network.precision == "float"):
             found = "float32" if params is None else "quantized"
             raise ModelError(f"{path}: the manifest's field precision is {network.precision}, but its {end} is {found}")
-    return SliceNetwork(backend, network.grid(shape), account, exact=networks.is_exact(network))
+    exact = networks.is_exact(network)
+    return SliceNetwork(backend, network.grid(shape), account, exact=exact, threads=threads)
 
 
 class SliceNetwork:
@@ -70,14 +72,18 @@ class SliceNetwork:
     grid : the tiles of a slice
     account : who is told of saturated pixels, seams and times
     exact : whether the tiles leave no seam, so that there is none to measure
+    threads : threads that quantize, cut and read slices; how many infer is the backend's affair
     """
 
-    def __init__(self, backend: Backend, grid: TileGrid, account: Account, *, exact: bool = False) -> None:
+    def __init__(
+        self, backend: Backend, grid: TileGrid, account: Account, *, exact: bool = False, threads: int = 1
+    ) -> None:
         self._backend = backend
         self._grid = grid
         self._seams = not exact and grid.seams != ([], [])
         self._account = account
         self._channels = backend.shape[3]
+        self._workers = Workers(threads)
 
     def __call__(self, noisy: Float32) -> Float32:
         """Denoise adjacent slices.
@@ -96,7 +102,7 @@ class SliceNetwork:
         clean = np.empty((len(noisy) - self._channels + 1, *noisy.shape[1:]), np.float32)
         for z in range(len(clean)):
             with tally.timed(stage, "tiling"):
-                tiles = cut(codes[z : z + self._channels], self._grid)
+                tiles = cut(codes[z : z + self._channels], self._grid, self._workers)
             with tally.timed(stage, "inference"):
                 answers = self._infer(tiles)
             with tally.timed(stage, "stitching"):
@@ -113,6 +119,7 @@ class SliceNetwork:
     def close(self) -> None:
         """Give the runtime back."""
         self._backend.close()
+        self._workers.close()
 
     def _encode(self, noisy: Float32) -> NDArray[Any]:
         params = self._backend.input_params
@@ -121,7 +128,7 @@ class SliceNetwork:
         codes = np.empty(noisy.shape, np.int8)
         saturated = np.zeros(len(noisy), np.int64)
         for z, image in enumerate(noisy):
-            codes[z], saturated[z] = quantize(image, params)
+            codes[z], saturated[z] = quantize(image, params, self._workers)
         # The outermost slices are neighbours here, and are counted in the chunk that they belong to.
         edge = self._channels // 2
         inner = saturated[edge : len(noisy) - edge].sum()
@@ -142,12 +149,19 @@ class SliceNetwork:
         params = self._backend.output_params
         if params is None:
             return blend(answers, self._grid) if self._grid.overlap else stitch(answers, self._grid)
-        ends = (answers == np.int8(LOWEST)) | (answers == np.int8(HIGHEST))
-        if ends.any():
-            # Where cores overlap, as the share of the pixel that they are blended into.
-            stuck = blend(ends.astype(np.float32), self._grid).sum(dtype=np.float64)
-            tally = self._account.tally
-            tally.count(self._account.stage, "pixels at the end of the int8 output range", round(stuck))
         if self._grid.overlap:
-            return blend(dequantize_slices(answers, params), self._grid)
-        return dequantize_slices(stitch(answers, self._grid), params)
+            ends = _at_an_end(answers)
+            # As the share of the pixel that they are blended into.
+            stuck = blend(ends.astype(np.float32), self._grid).sum(dtype=np.float64) if ends.any() else 0
+            clean = blend(dequantize_slices(answers, params, self._workers), self._grid)
+        else:
+            codes = stitch(answers, self._grid)
+            stuck = np.count_nonzero(_at_an_end(codes))
+            clean = dequantize_slices(codes, params, self._workers)
+        self._account.tally.count(self._account.stage, "pixels at the end of the int8 output range", round(stuck))
+        return clean
+
+
+def _at_an_end(codes: Int8) -> NDArray[np.bool_]:
+    ends: NDArray[np.bool_] = (codes == np.int8(LOWEST)) | (codes == np.int8(HIGHEST))
+    return ends

@@ -32,6 +32,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from tomopy_edge.data import Float32
+from tomopy_edge.networks.workers import ALONE, Workers
 
 Pixels = TypeVar("Pixels", np.float32, np.int8)
 
@@ -93,24 +94,42 @@ def computed_pixels(grid: TileGrid) -> int:
     return ny * nx * grid.tile**2
 
 
-def cut(channels: NDArray[Pixels], grid: TileGrid) -> NDArray[Pixels]:
+def cut(channels: NDArray[Pixels], grid: TileGrid, workers: Workers = ALONE) -> NDArray[Pixels]:
     """Return the tiles of one slice.
 
     Parameters
     ----------
     channels : (channel, y, x), the slice and its neighbours
+    workers : who share the rows of the tiles
 
     Returns
     -------
     (tile, tile_y, tile_x, channel), row of tiles by row of tiles; the channel last, as TFLite wants it
+
+    Raises
+    ------
+    ValueError : where the slice has another shape than the grid is for
     """
-    (ny, nx), (y, x) = grid.counts, grid.shape
-    after_y = (ny - 1) * grid.stride + grid.tile - grid.halo - y
-    after_x = (nx - 1) * grid.stride + grid.tile - grid.halo - x
-    padded = np.pad(channels, ((0, 0), (grid.halo, after_y), (grid.halo, after_x)), mode="symmetric")
-    windows = sliding_window_view(padded, (grid.tile, grid.tile), axis=(1, 2))[:, :: grid.stride, :: grid.stride]
-    tiles = windows[:, :ny, :nx].transpose(1, 2, 3, 4, 0)
-    return tiles.reshape(ny * nx, grid.tile, grid.tile, len(channels))
+    from tomopy_edge.networks.kernels import cut_rows
+
+    if channels.shape[1:] != grid.shape:
+        raise ValueError(f"channels: the grid is for slices of {grid.shape}, got an array of shape {channels.shape}")
+    (rows, columns), channels = _shown(grid), np.ascontiguousarray(channels)
+    tiles = np.empty((len(rows) * len(columns), grid.tile, grid.tile, len(channels)), channels.dtype)
+    workers.share(len(tiles) * grid.tile, lambda first, last: cut_rows(channels, rows, columns, tiles, first, last))
+    return tiles
+
+
+def _shown(grid: TileGrid) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return (tile, pixel) along y, and along x: the row, or column, of the slice that each pixel of a tile shows."""
+    y, x = (
+        sliding_window_view(
+            np.pad(np.arange(edge), (grid.halo, (count - 1) * grid.stride + grid.tile - grid.halo - edge), "symmetric"),
+            grid.tile,
+        )[:: grid.stride].copy()
+        for edge, count in zip(grid.shape, grid.counts, strict=True)
+    )
+    return y, x
 
 
 def stitch(tiles: NDArray[Pixels], grid: TileGrid) -> NDArray[Pixels]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numba  # noqa: TID253 - this module is nothing but numba kernels and is itself imported when they are needed
 import numpy as np
 from numpy.typing import NDArray
 
+from tomopy_edge.compiler import kernel
 from tomopy_edge.simulation.pieces import Pieces
 
 LENS, WAVE, BOX = 1, 2, 3  # numba reads plain integers; a test compares them with pieces.Shape
@@ -25,7 +25,7 @@ THIN = 2.0
 TINY = 1e-9
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _left_of(t: float, piece: Any, sine: float, cosine: float, reach: float) -> float:
     """Return the area of a piece's projection between its middle and the ray at distance t, negative on the left.
 
@@ -53,7 +53,7 @@ def _left_of(t: float, piece: Any, sine: float, cosine: float, reach: float) -> 
     return float(whole * (u * root + math.asin(u)))
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _through_wave(t: float, piece: Any, sine: float, cosine: float, reach: float) -> float:
     """Return what one ray gathers of an ellipse filled with a wave."""
     u = t / reach
@@ -71,12 +71,12 @@ def _through_wave(t: float, piece: Any, sine: float, cosine: float, reach: float
     return length * _sinc(half_turns) * math.cos(piece.phase + wave_a * middle_a + wave_b * middle_b)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _sinc(x: float) -> float:
     return math.sin(x) / x if abs(x) > TINY else 1.0
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def add_projections(
     section: Pieces,
     cosines: NDArray[np.float64],
@@ -117,7 +117,7 @@ def add_projections(
                 edge = next_edge
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _density(piece: Any, x: float, y: float, turn_s: float, turn_c: float) -> float:
     """Return a piece's attenuation at (x, y) from its middle."""
     u = (x * turn_c + y * turn_s) / piece.a
@@ -135,7 +135,7 @@ def _density(piece: Any, x: float, y: float, turn_s: float, turn_c: float) -> fl
     return full
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def add_slice(section: Pieces, axis_x: float, axis_y: float, fineness: int, truth: NDArray[np.float32]) -> None:
     """Add a section's attenuation to `truth`, (y, x), averaged over each pixel.
 
@@ -170,7 +170,7 @@ def add_slice(section: Pieces, axis_x: float, axis_y: float, fineness: int, trut
                 truth[v, u] += held / fine**2
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _inside(piece: Any, x: float, y: float, turn_s: float, turn_c: float) -> tuple[float, bool]:
     """Return a piece's exact mean over the pixel at (x, y) from its middle, and whether no edge crosses that pixel."""
     u = abs(x * turn_c + y * turn_s)
@@ -196,7 +196,7 @@ def _inside(piece: Any, x: float, y: float, turn_s: float, turn_c: float) -> tup
     return mean, True
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def density_at(section: Pieces, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the attenuation of a section at points (x, y) from the rotation axis, (point,)."""
     held = np.zeros(len(x))
@@ -208,7 +208,7 @@ def density_at(section: Pieces, x: NDArray[np.float64], y: NDArray[np.float64]) 
     return held
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def limit_holes(section: Pieces) -> NDArray[np.float64]:
     """Return the attenuation of each piece, a hole's no lower than what empties its middle, (piece,).
 

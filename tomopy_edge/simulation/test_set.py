@@ -138,10 +138,6 @@ class TestSet:
         return len(self.plans)
 
     def __iter__(self) -> Iterator[TestCase]:
-        """Simulate one scan after the other."""
-        return self.cases()
-
-    def cases(self) -> Iterator[TestCase]:
         """Simulate one scan after the other; the same ones each time."""
         return map(simulate, self.plans)
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 
-import numba  # noqa: TID253 - this module is nothing but numba kernels and is itself imported when they are needed
 import numpy as np
 from numpy.typing import NDArray
 
+from tomopy_edge.compiler import kernel
 
-@numba.njit(cache=True, nogil=True)
+
+@kernel
 def sample_spectrum(
     spectra: NDArray[np.complex64],
     cosines: NDArray[np.float64],
@@ -47,7 +48,7 @@ def sample_spectrum(
     return sampled
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _entry(table: NDArray[np.float64], place: float) -> float:
     below = int(place)
     share = place - below
@@ -55,7 +56,7 @@ def _entry(table: NDArray[np.float64], place: float) -> float:
     return entry
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def sample_volume(
     volume: NDArray[np.float32], first: NDArray[np.float64], steps: NDArray[np.float64], sampled: NDArray[np.float32]
 ) -> None:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Literal
 
 from tomopy_edge.data import Volume
-from tomopy_edge.denoisers.tomogan import NetworkDenoiser, NetworkOptions, check_network, suitable_tile
+from tomopy_edge.denoisers.tomogan import NetworkDenoiser, NetworkOptions, check_network, suitable_network
 from tomopy_edge.errors import DataError
 from tomopy_edge.hookspecs import StageEntry, Step
 from tomopy_edge.job import Job
@@ -43,14 +43,21 @@ def fine_tune(volume: Volume, chosen: FineTuneOptions, job: Job) -> Volume:
 
 
 def settle_fine_tune(chosen: FineTuneOptions, sample: Volume, _job: Job) -> FineTuneOptions:
-    """Return `chosen` with the unit that the denoiser before it used, and with the tile that suits the slices."""
-    tile = suitable_tile(chosen, "fine_tune", sample)
+    """Return `chosen` with the unit that the denoiser before it used, and with the tile that suits the slices.
+
+    Raises
+    ------
+    DataError : where the slices come from no network, or from a chained one
+    """
+    tile = suitable_network(chosen, "fine_tune", sample).tile
     if chosen.unit is not None:
         return replace(chosen, tile=tile)
     if sample.unit is None:
         raise DataError(
-            "fine_tune: the slices come from no network, so there is no unit to take over; put it after a denoise "
-            "stage that runs a network, or give fine_tune.unit"
+            "fine_tune: the slices come from no network that could be mended, so there is no unit to take over. After "
+            "a chained network, which some models advise and which has the Fine-Tune network in it, leave the stage "
+            "fine_tune out or give another denoise.options.precision; else put it after a denoise stage that runs a "
+            "network, or give fine_tune.unit"
         )
     return replace(chosen, unit=sample.unit, tile=tile)
 

@@ -12,6 +12,7 @@ from tomopy_edge.networks.manifest import Model, open_model
 from tomopy_edge.options import options
 from tomopy_edge.training.architectures import architecture_of
 from tomopy_edge.training.checkpoint import CHECKPOINT
+from tomopy_edge.training.folder import ModelFolder
 from tomopy_edge.training.keras_files import load_network
 from tomopy_edge.training.levelling import level
 from tomopy_edge.training.noise2inverse import HalvesOptions
@@ -71,11 +72,6 @@ class AdaptOptions:
             raise ValueError("tiles: give at least one size")
         HalvesOptions(parts=self.parts, seed=self.seed)
 
-    @property
-    def int8_tiles(self) -> tuple[int, ...]:
-        """Edges of the tiles of the int8 networks, pixels."""
-        return QuantizeOptions.tiles if self.tiles is None else self.tiles
-
 
 def check_tiles(start: Path, chosen: AdaptOptions) -> None:
     """Check, before anything is learned, that the network in `start` can be exported for the tiles that are chosen.
@@ -84,7 +80,7 @@ def check_tiles(start: Path, chosen: AdaptOptions) -> None:
     ------
     ModelError : where it cannot
     """
-    architecture_of(load_network(start), start).check_tiles((*chosen.int8_tiles, *QuantizeOptions.float_tiles))
+    architecture_of(load_network(start), start).check_tiles((*(chosen.tiles or ()), *QuantizeOptions.float_tiles))
 
 
 def train_further(start: Path, pairs: Path, work: Path, chosen: AdaptOptions) -> Path:
@@ -144,13 +140,14 @@ def export_adapted(
     network : .keras file
     pairs : what it was trained on, to measure ranges on
     folder : to write, in place of what an interrupted call left there; it gives the model its name
-    model : what it was made from, whose commands and licence it inherits
+    model : what it was made from, whose commands and licence it inherits, and what it advises where there is such a
+        network of the new one
     about : its summary
     command : what made it, or nothing
     """
     shutil.rmtree(folder, ignore_errors=True)
     quantizing = QuantizeOptions(
-        tiles=chosen.int8_tiles,
+        tiles=chosen.tiles,
         name=folder.name,
         summary=about,
         licence=model.manifest.licence,
@@ -159,4 +156,10 @@ def export_adapted(
     )
     commands = (*model.manifest.commands, *([command] if command else []))
     quantize_model(network, pairs, folder, quantizing, commands)
+    made = open_model(str(folder))
+    if model.manifest.denoise.usual not in made.manifest.denoise.held:
+        return made
+    advising = ModelFolder.open(folder, None)
+    advising.advise(model.manifest.denoise.usual)
+    advising.close(())
     return open_model(str(folder))

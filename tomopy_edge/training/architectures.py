@@ -9,6 +9,13 @@ from typing import Any, Literal
 from tomopy_edge.errors import ModelError, did_you_mean
 from tomopy_edge.training import compact, fine_tune, generator
 
+TILES = (64, 128, 256, 512)
+"""Edges of the tiles that every network is exported for, pixels."""
+
+CORES = (640, 1024)
+"""Edges of the exact cores, pixels, that it is exported for besides: slices of 1024, 1280, 2048 and 2560 columns are
+made of whole ones, and little is computed twice."""
+
 
 @dataclass(frozen=True)
 class Architecture:
@@ -34,6 +41,16 @@ class Architecture:
     multiple: int
     blend: tuple[int, int]
 
+    @property
+    def halo(self) -> int:
+        """Pixels around an exact core."""
+        return -(-self.reach // self.multiple) * self.multiple
+
+    @property
+    def usual_tiles(self) -> tuple[int, ...]:
+        """Edges of the tiles that it is exported for where nobody asks for others, pixels."""
+        return (*TILES, *(core + 2 * self.halo for core in CORES))
+
     def layout(self, tile: int) -> tuple[int, int]:
         """Return (halo, stride) for tiles of a size: exact where the tile has room for that, else blended.
 
@@ -43,7 +60,7 @@ class Architecture:
         """
         if tile % self.multiple:
             raise ValueError(f"tile: must be a multiple of {self.multiple}, got {tile}")
-        halo = -(-self.reach // self.multiple) * self.multiple
+        halo = self.halo
         if tile - 2 * halo >= tile // 4:
             return halo, tile - 2 * halo
         halo, overlap = self.blend

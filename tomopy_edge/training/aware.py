@@ -3,65 +3,30 @@
 from __future__ import annotations
 
 import logging
-import math
-import time
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+import tempfile
+from collections.abc import Sequence
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tomopy_edge.data import Float32
 from tomopy_edge.errors import ModelError
-from tomopy_edge.options import options
 from tomopy_edge.training.architectures import architecture_of
-from tomopy_edge.training.emphasis import evened
+from tomopy_edge.training.keras_files import load_network
+from tomopy_edge.training.learners import Batch, Supervised
+from tomopy_edge.training.loop import DivergedError, Loop
+from tomopy_edge.training.origin import origin_of
 from tomopy_edge.training.pairs_file import open_pairs
+from tomopy_edge.training.plan import TrainOptions
 from tomopy_edge.training.ranges import Span, inputs_of, nudged, stored_layers
 from tomopy_edge.training.samples import Crops
+from tomopy_edge.training.scores import judge
 
 log = logging.getLogger(__name__)
 
-WARM_UP = 0.1
-"""Share of the budget over which the learning rate rises: Adam's first steps are as large as the rate allows."""
-
-WORSE = 3.0
-"""A training whose error is so many times what it began with has diverged."""
-
-LOOKS = 4
-"""Batches of held-out crops that a look takes."""
-
-
-@options
-class AwareOptions:
-    """How a float network is trained further for int8."""
-
-    minutes: float | None = None
-    """Time to train for; the learning rate falls along with it. This or `steps`."""
-    steps: int | None = None
-    """Batches to train for. This or `minutes`."""
-    rate: float = 1e-4
-    """Highest learning rate of Adam; it falls to 0."""
-    crop: int = 192
-    """Rows and columns of a crop, pixels; less where the slices are smaller."""
-    batch: int = 6
-    """Crops in a batch."""
-    check_every: int = 50
-    """Batches between two looks at held-out crops."""
-    vary: bool = True
-    """Multiply and lift crops at random; not for a network that mends int8 codes."""
-    seed: int = 1
-    """Of the crops."""
-
-    def __post_init__(self) -> None:
-        """Check that the training has an end."""
-        if (self.minutes is None) == (self.steps is None):
-            raise ValueError("minutes: give either minutes or steps")
-        for name in ("minutes", "steps", "rate", "crop", "batch", "check_every"):
-            value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise ValueError(f"{name}: must be above 0, got {value}")
+HELD_OUT = 12
+"""Held-out pairs that the int8 network is looked at."""
 
 
 def simulate(
@@ -145,12 +110,12 @@ def _rounding() -> dict[Any, Any]:
     return {layers.Conv2D: RoundedConv2D, layers.Conv2DTranspose: RoundedConv2DTranspose, "activation": Codes}
 
 
-def train_aware(network: Any, ranges: dict[str, Span], pairs: Path, chosen: AwareOptions) -> Any:
+def train_aware(network: Any, ranges: dict[str, Span], pairs: Path, chosen: TrainOptions) -> Any:
     """Return a copy of a trained float network whose weights suit int8: to be exported with the same `ranges`.
 
-    It learns the answers of `network` itself, by the mean absolute error of each crop as a share of that error, and so
-    becomes neither more nor less than what was trained; the truth of the pairs has no part in it. The best weights on
-    held-out crops are kept, which may be those it began with.
+    It learns the answers of `network` itself, and so becomes neither more nor less than what was trained: whatever loss
+    that was trained by, and where no truth is at hand. The truth of the pairs has no part in it. The best weights on
+    held-out pairs are kept, which may be those it began with; of a training that diverges, too.
 
     Parameters
     ----------
@@ -159,23 +124,33 @@ def train_aware(network: Any, ranges: dict[str, Span], pairs: Path, chosen: Awar
     pairs : see `simulation.files.write_pairs`
     chosen : how long, and how
     """
-    import keras
-
     multiple = architecture_of(network, network.name).multiple
-    with open_pairs(pairs, network.input_shape[-1]) as file:
-        least = min(chosen.crop, *file["train_gt"].shape[1:], *file["test_gt"].shape[1:])
-        crop = least - least % multiple
-        # A copy: Keras traces a network that met two sizes anew for any size, and upsampling fails in that.
-        teacher = copy_of(network, network.get_weights())
-        taught, held_out = (
-            _Lessons(teacher, Crops(file[f"{part}_ns"], file[f"{part}_gt"], crop, chosen.batch, seed, chosen.vary))
-            for part, seed in (("train", chosen.seed), ("test", 0))
+    # A copy: Keras traces a network that met two sizes anew for any size, and upsampling fails in that.
+    teacher = copy_of(network, network.get_weights())
+    learner = _Aware(simulate(network, ranges), teacher, chosen)
+    with open_pairs(pairs, network.input_shape[-1]) as file, tempfile.TemporaryDirectory() as place:
+        least = min(chosen.crop, *file["train_gt"].shape[1:])
+        crops = Crops(
+            *(file["train_ns"], file["train_gt"], least - least % multiple, chosen.batch, chosen.seed, chosen.vary)
         )
-        looked_at = [held_out.draw(step) for step in range(LOOKS)]
-        student = simulate(network, ranges)
-        student.compile(keras.optimizers.Adam(chosen.rate, clipnorm=1.0), loss=_by_shares, jit_compile=False)
-        best = _go(student, taught, looked_at, chosen)
-    return copy_of(network, best)
+        y, x = (edge // multiple * multiple for edge in file["test_gt"].shape[1:])
+        noisy = file["test_ns"][:HELD_OUT, :y, :x].astype(np.float32)
+        wanted = np.stack([teacher.predict_on_batch(one[None])[0, ..., 0] for one in noisy])
+        first = judge(learner.network, noisy, wanted)
+        log.info("int8 against float on held-out pairs before training: error %.5f, SSIM %.4f", first.error, first.ssim)
+        best = Path(place) / "best.keras"
+        build = partial(copy_of, network, network.get_weights())
+        loop = Loop(learner, build, best, Path(place), chosen, origin_of(pairs), resume=False)
+        try:
+            loop.go(crops, (noisy, wanted))
+        except DivergedError as error:
+            log.warning("%s", error)
+        finally:
+            loop.close()
+        if best.exists() and loop.best < first.error:
+            return copy_of(network, load_network(best).get_weights())
+    log.warning("quantization-aware training gained nothing: the weights it began with are kept")
+    return copy_of(network, network.get_weights())
 
 
 def copy_of(network: Any, weights: list[Any]) -> Any:
@@ -187,57 +162,14 @@ def copy_of(network: Any, weights: list[Any]) -> Any:
     return copy
 
 
-class _Lessons:
-    """Crops, and the teacher's answers to them."""
+class _Aware(Supervised):
+    """A network that computes in codes, and is told the answers of its float teacher."""
 
-    def __init__(self, teacher: Any, crops: Crops) -> None:
-        self._teacher, self._crops = teacher, crops
+    def __init__(self, network: Any, teacher: Any, chosen: TrainOptions) -> None:
+        super().__init__(network, chosen)
+        self._teacher = teacher
 
-    def draw(self, step: int) -> tuple[Float32, Float32]:
-        noisy, _ = self._crops.draw(step)
-        return noisy, self._teacher.predict_on_batch(noisy)
-
-
-def _by_shares(wanted: Any, answer: Any) -> Any:
-    """Return the mean absolute error of each crop, (batch,), as a share: see `emphasis.evened`."""
-    from keras import ops
-
-    return evened(ops.mean(ops.abs(wanted - ops.cast(answer, "float32")), axis=(1, 2, 3)))
-
-
-def _go(student: Any, taught: _Lessons, held_out: list[tuple[Float32, Float32]], chosen: AwareOptions) -> Any:
-    """Train to the end of the budget, or until the error grows; return the best weights."""
-
-    def look() -> float:
-        return float(np.mean([student.test_on_batch(noisy, wanted) for noisy, wanted in held_out]))
-
-    start, step, losses = time.monotonic(), 0, []
-    first = lowest = look()
-    best = student.get_weights()
-    log.info("int8 error on held-out crops before training: %.5f", first)
-    with ThreadPoolExecutor(1) as ahead:
-        lesson = ahead.submit(taught.draw, 0)
-        share = 0.0
-        while share < 1:
-            noisy, wanted = lesson.result()
-            lesson = ahead.submit(taught.draw, step + 1)
-            falling = 0.5 * (1 + math.cos(math.pi * share))
-            student.optimizer.learning_rate = chosen.rate * falling * min(1.0, (share + 1e-3) / WARM_UP)
-            losses.append(float(student.train_on_batch(noisy, wanted)))
-            step += 1
-            seconds = time.monotonic() - start
-            share = step / chosen.steps if chosen.steps else seconds / (60 * (chosen.minutes or 1))
-            if step % chosen.check_every and share < 1:
-                continue
-            found = look()
-            log.info(
-                "step %d, %.1f min: loss %.5f, int8 error on held-out crops %.5f",
-                *(step, seconds / 60, float(np.mean(losses)), found),
-            )
-            if not math.isfinite(found) or found > WORSE * first:
-                log.warning("the int8 error rose from %.5f to %.5f: stopped, the best network is kept", first, found)
-                break
-            losses = []
-            if found < lowest:
-                lowest, best = found, student.get_weights()
-    return best
+    def fit(self, batches: Sequence[Batch], rate: float) -> dict[str, float]:
+        """Make one step on one batch."""
+        ((noisy, _),) = batches
+        return super().fit([(noisy, self._teacher.predict_on_batch(noisy))], rate)

@@ -12,20 +12,18 @@ from pathlib import Path
 from typing import Any
 
 from tomopy_edge.errors import ModelError, OutputError
-from tomopy_edge.networks.manifest import MANIFEST, read_manifest
+from tomopy_edge.networks.manifest import MANIFEST, PARTNERS, Precision, read_manifest
+from tomopy_edge.training.advice import with_advice
 from tomopy_edge.training.architectures import ARCHITECTURES, Architecture
 from tomopy_edge.training.chain import chain
 from tomopy_edge.training.surgery import with_int8, with_tile, with_uint8
 
 log = logging.getLogger(__name__)
 
-CHAINED_TILES = (64, 128, 256, 512)
-"""Edges of the tiles of chained networks, pixels."""
-
 BATCHED_UP_TO = 256
 """Larger tiles, pixels, keep a processor busy one by one."""
 
-CHAINED, PARTNERS = "chained", ("int8-ptq", "int8")
+CHAINED = "chained"
 
 FINE_TUNE = "fine_tune"
 """Stem of the names of a Fine-Tune network's files."""
@@ -86,6 +84,25 @@ class ModelFolder:
             return cls(path, {"format": 1, **told, "commands": [], "denoise": {}, "files": {}})
         return cls(path, manifest | dict(told or {}), dict(_named(manifest)))
 
+    def advise(self, precision: Precision | None) -> None:
+        """Say which of the denoiser's networks recipes are to run that name none; see `advice.with_advice`."""
+        self.manifest["denoise"] = with_advice(self.manifest["denoise"], precision, self.path)
+
+    def expect_io(self, io: str) -> None:
+        """Check that int8 files of a denoiser that take and give `io` leave the Fine-Tune network its partner.
+
+        Raises
+        ------
+        ModelError : where they do not
+        """
+        networks = self.manifest["denoise"].get("networks", ())
+        taken = {one.get("io", "int8") for one in networks if one["precision"] in PARTNERS}
+        if self.manifest.get(FINE_TUNE) and taken and io not in taken:
+            raise ModelError(
+                f"{self.path}: its Fine-Tune network works behind {' and '.join(taken)} files and would be dropped for "
+                f"{io} ones; quantize both networks into another folder"
+            )
+
     def partner(self) -> bytes:
         """Return the int8 denoiser that the Fine-Tune network works behind.
 
@@ -128,7 +145,10 @@ class ModelFolder:
             for precision, made in exports.items()
             for edge, batch, io in _files(precision, sizes)
         ]
-        block = {"channels": channels, "reach": part.reach, "multiple": part.multiple, "networks": entries}
+        block: dict[str, Any] = {"channels": channels, "reach": part.reach, "multiple": part.multiple}
+        if "advised" in old:
+            block["advised"] = old["advised"]
+        block["networks"] = entries
         still = self._keep(stem, trained)
         if onnx := [one for one in old.get("onnx", ()) if one["precision"] in still]:
             block["onnx"] = onnx
@@ -186,7 +206,7 @@ class ModelFolder:
         reach = denoise["reach"] + part.reach
         stem, whole = self._denoiser(reach)
         entries = []
-        for edge in CHAINED_TILES:
+        for edge in whole.usual_tiles:
             joined = chain(with_tile(first, edge), with_tile(fine_tune, edge))
             entries.append(self._add(whole, stem, CHAINED, joined, edge=edge, batch=1, io=io) | {"reach": reach})
         denoise["networks"] = [one for one in denoise["networks"] if one["precision"] != CHAINED] + entries

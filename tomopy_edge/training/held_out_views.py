@@ -5,18 +5,15 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tomopy_edge.denoisers.tomogan import NetworkDenoiser, NetworkOptions
 from tomopy_edge.errors import DataError
+from tomopy_edge.fbp.axis import radii
 from tomopy_edge.job import Job
-from tomopy_edge.networks.manifest import Model
+from tomopy_edge.networks.manifest import Model, Precision
 from tomopy_edge.networks.unit import RADIUS
-
-Precision = Literal["int8", "float"]
 
 
 @dataclass(frozen=True)
@@ -54,7 +51,7 @@ def distance(model: Model, pairs: Path, precision: Precision, job: Job) -> Dista
 
     Parameters
     ----------
-    model : its Fine-Tune network follows where it has one and `precision` is int8
+    model : whose denoiser is judged, with no Fine-Tune network after it but the one that a chained network has in it
     pairs : what `noise2inverse.write_halves` wrote with a part held out
     precision : of the network
     job : threads, and where what networks count goes
@@ -67,9 +64,7 @@ def distance(model: Model, pairs: Path, precision: Precision, job: Job) -> Dista
     import h5py
 
     options = NetworkOptions(model=str(model.folder.absolute()), precision=precision, unit=1.0)
-    networks = [NetworkDenoiser("denoise", "denoise", options, job)]
-    if precision == "int8" and model.manifest.fine_tune is not None:
-        networks.append(NetworkDenoiser("fine_tune", "fine_tune", options, job))
+    network = NetworkDenoiser("denoise", "denoise", options, job)
     sums = np.zeros(4)
     pixels = 0
     with h5py.File(pairs, "r") as file:
@@ -77,22 +72,13 @@ def distance(model: Model, pairs: Path, precision: Precision, job: Job) -> Dista
             raise DataError(f"{pairs}: no views were held out, so there is nothing to judge by")
         unit = float(file.attrs["unit"])
         for noisy, others in zip(file["judge_ns"], file["judge_gt"], strict=True):
-            denoised = np.ascontiguousarray(np.moveaxis(noisy, 2, 0), np.float32)
-            raw = denoised[len(denoised) // 2]
-            for network in networks:
-                denoised = network(denoised)
-            inside = _inside(len(raw))
-            before, after, seen = (values[inside].astype(np.float64) for values in (raw, denoised[0], others))
+            stack = np.ascontiguousarray(np.moveaxis(noisy, 2, 0), np.float32)
+            raw = stack[len(stack) // 2]
+            (denoised,) = network(stack)
+            inside = radii(raw.shape) <= RADIUS * min(raw.shape) / 2
+            before, after, seen = (values[inside].astype(np.float64) for values in (raw, denoised, others))
             sums += ((before - seen) ** 2).sum(), ((after - seen) ** 2).sum(), before.sum(), after.sum()
             pixels += len(seen)
-    for network in networks:
-        network.close()
+    network.close()
     before, after, raw_mean, denoised_mean = unit * sums / pixels
     return Distance(math.sqrt(unit * before), math.sqrt(unit * after), raw_mean, denoised_mean)
-
-
-def _inside(size: int) -> NDArray[np.bool_]:
-    v, u = np.ogrid[:size, :size]
-    middle = (size - 1) / 2
-    inside: NDArray[np.bool_] = np.hypot(v - middle, u - middle) <= RADIUS * size / 2
-    return inside

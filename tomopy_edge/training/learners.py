@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
+import numpy as np
+
 from tomopy_edge.data import Float32
 from tomopy_edge.training.losses import loss_function
 from tomopy_edge.training.plan import Precision, TrainOptions
@@ -48,13 +50,16 @@ class Supervised:
 
     def __init__(self, network: Any, chosen: TrainOptions) -> None:
         self.network = network
-        compile_model(network, loss_function(chosen.loss, details=chosen.details, even=chosen.even), chosen)
+        loss = loss_function(chosen.loss, details=chosen.details, contrast=chosen.contrast, even=chosen.even)
+        compile_model(network, loss, chosen)
 
     def fit(self, batches: Sequence[Batch], rate: float) -> dict[str, float]:
         """Make one step on one batch."""
         ((noisy, truth),) = batches
         self.network.optimizer.learning_rate = rate
-        return {"loss": float(self.network.train_on_batch(noisy, truth))}
+        middle = noisy.shape[-1] // 2
+        told = np.concatenate([truth, noisy[..., middle : middle + 1]], axis=-1)
+        return {"loss": float(self.network.train_on_batch(noisy, told))}
 
     def variables(self) -> list[Any]:
         """Return the network's weights and Adam's moments."""

@@ -110,6 +110,11 @@ class Loop:
                 if self._progress.due(self._chosen):
                     self._look(held_out)
 
+    @property
+    def best(self) -> float:
+        """The lowest error on the held-out pairs so far."""
+        return self._progress.best
+
     def checkpoint(self) -> None:
         """Write what a resumed training needs."""
         write_checkpoint(self._folder, self._progress, self._chosen, self._origin, self._learner.variables())
@@ -128,8 +133,10 @@ class Loop:
         scores = judge(self._learner.network, *held_out)
         if not math.isfinite(scores.error):
             raise self._diverged(f"the answers after step {self._progress.step} are not finite")
-        # The mean is what is learned from noisy truth, and the mean is where the squared error is least.
-        error = 10 ** (-scores.psnr / 20) if self._chosen.loss == "mse" else scores.error
+        # Judged as it is taught. From noisy truth the mean is learned, where the squared error is least; and the mean of
+        # PSNRs lets clean pairs weigh as much as noisy ones, which fill a mean of errors nearly alone.
+        by_psnr = self._chosen.loss == "mse" or self._chosen.even
+        error = 10 ** (-scores.psnr / 20) if by_psnr else scores.error
         best = error < self._progress.best
         made = replace(
             self._progress,

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from tomopy_edge.data import Float32
-from tomopy_edge.training.emphasis import detail_weights, evened
+from tomopy_edge.training.emphasis import LEAST as SMALL
+from tomopy_edge.training.emphasis import detail_weights, evened, lost_contrast
 
 STRUCTURE = 0.84
 """Share of 1 - MS-SSIM in "mae+ms-ssim"; the rest is the mean absolute error (Zhao et al. 2017, section III-D)."""
@@ -35,22 +36,34 @@ LEAST = 0.01
 no value."""
 
 
-def loss_function(name: str, *, details: float = 0.0, even: bool = False) -> Callable[[Any, Any], Any]:
-    """Return the loss that options call `name`: (truth, denoised), (batch, y, x, 1) each -> (batch,), float32.
+def loss_function(
+    name: str, *, details: float = 0.0, contrast: float = 0.0, even: bool = False
+) -> Callable[[Any, Any], Any]:
+    """Return the loss that options call `name`: (told, denoised) -> (batch,), float32.
 
-    All are computed in float32 by `keras.ops`, whatever the network computes in and on whichever backend.
+    All are computed in float32 by `keras.ops`, whatever the network computes in and on whichever backend. What is told,
+    (batch, y, x, 2), is the truth and beside it the noisy slice, of which nothing is learned; where no `contrast` is
+    asked for, (batch, y, x, 1), the truth alone, will do.
 
     Parameters
     ----------
     name : "mae", "mse" or "mae+ms-ssim"
     details : how much more errors count on thin details; see `emphasis.detail_weights`
+    contrast : how many times its own error a crop counts more where its details have lost all contrast; see
+        `emphasis.lost_contrast`
     even : whether each crop counts by the share of its own error; see `emphasis.evened`
     """
+    from keras import ops
+
     plain = {"mae": mean_absolute, "mse": mean_squared, "mae+ms-ssim": mean_absolute_and_structure}[name]
 
-    def emphasised(truth: Any, denoised: Any) -> Any:
-        weights = detail_weights(_float32(truth), details) if details else 1.0
-        losses = plain(truth, denoised, weights)
+    def emphasised(told: Any, denoised: Any) -> Any:
+        told, denoised = _float32(told), _float32(denoised)
+        truth = told[..., :1]
+        losses = plain(truth, denoised, detail_weights(truth, details) if details else 1.0)
+        if contrast:
+            own = ops.stop_gradient(losses) + SMALL
+            losses = losses + contrast * own * lost_contrast(truth, denoised, told[..., 1:])
         return evened(losses) if even else losses
 
     return emphasised

@@ -27,6 +27,9 @@ class TrainOptions:
     """What is made small: see `training.losses`; "gan" see `training.adversarial`."""
     details: float = 0.0
     """How much more errors count on details thinner than 7 pixels: 8 makes them count up to 9 times."""
+    contrast: float = 0.0
+    """How much the contrast of thin details counts, as far as they can be seen in the noise: 1 doubles the error of a
+    crop whose details are all gone."""
     even: bool = False
     """Let each crop count by the share of its own error, so that clean ones weigh as much as noisy ones."""
     crop: int = 192
@@ -70,13 +73,17 @@ class TrainOptions:
                 raise ValueError(f"{name}: must be above 0, got {number}")
         if not 0 <= self.seed < SEEDS:
             raise ValueError(f"seed: must be at least 0 and below {SEEDS}, got {self.seed}")
-        if not self.details >= 0:
-            raise ValueError(f"details: must not be negative, got {self.details}")
-        if self.loss == "gan" and (self.details or self.even):
-            raise ValueError('details: it and even belong to the other losses, not to "gan"')
+        self._check_emphasis()
         if self.crop % MULTIPLE:
             raise ValueError(f"crop: must be a multiple of {MULTIPLE} pixels, got {self.crop}")
         if not 0 <= self.teacher_share <= 1:
             raise ValueError(f"teacher_share: must be between 0 and 1, got {self.teacher_share}")
         if self.vgg19 is not None and self.loss != "gan":
             raise ValueError(f'vgg19: belongs to the loss "gan", not to {self.loss!r}')
+
+    def _check_emphasis(self) -> None:
+        for name in ("details", "contrast"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name}: must not be negative, got {getattr(self, name)}")
+        if self.loss == "gan" and (self.details or self.contrast or self.even):
+            raise ValueError('details: it, contrast and even belong to the other losses, not to "gan"')

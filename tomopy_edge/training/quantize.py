@@ -7,13 +7,16 @@ import tempfile
 from pathlib import Path
 from typing import Any, Literal
 
+from tomopy_edge.errors import ModelError
+from tomopy_edge.networks.manifest import Precision
 from tomopy_edge.options import options
 from tomopy_edge.training.architectures import Architecture, architecture_of
-from tomopy_edge.training.aware import AwareOptions, train_aware
+from tomopy_edge.training.aware import train_aware
 from tomopy_edge.training.calibration import calibrate
 from tomopy_edge.training.export import export_float, export_int8, fixed
 from tomopy_edge.training.folder import FINE_TUNE, ModelFolder, Sizes
 from tomopy_edge.training.keras_files import load_network
+from tomopy_edge.training.plan import TrainOptions
 from tomopy_edge.training.surgery import output_span
 
 log = logging.getLogger(__name__)
@@ -24,13 +27,19 @@ CALIBRATION_TILE = 256
 EXPORT_TILE = 64
 """Edge of the tiles that a network is exported for before `surgery.with_tile` gives it other sizes, pixels."""
 
+AWARE_RATE = 3e-4
+"""Highest learning rate of quantization-aware training; weights are to be moved by less than a code or two."""
+
+AWARE_LOOKS = 100
+"""Batches of it between two looks at held-out pairs."""
+
 
 @options
 class QuantizeOptions:
     """How a network is exported."""
 
-    tiles: tuple[int, ...] = (64, 128, 256, 512, 640, 1152)
-    """Edges of the tiles of the int8 networks, pixels."""
+    tiles: tuple[int, ...] | None = None
+    """Edges of the tiles of the int8 networks, pixels; None takes `Architecture.usual_tiles`."""
     float_tiles: tuple[int, ...] = (256,)
     """Edges of the tiles of the float networks, pixels."""
     batch: int = 1
@@ -53,6 +62,9 @@ class QuantizeOptions:
     """Seed of the network's training, for the manifest, where it is known."""
     licence: str = "BSD-3-Clause"
     """SPDX identifier."""
+    advise: Precision | None = None
+    """Which of the denoiser's networks recipes are to run that name no precision; None keeps what the folder says, and
+    takes int8 where it says nothing."""
 
     def __post_init__(self) -> None:
         """Check what types cannot say."""
@@ -68,7 +80,7 @@ class QuantizeOptions:
             value = getattr(self, name)
             if value is not None and value < 0:
                 raise ValueError(f"{name}: must not be negative, got {value}")
-        if not self.tiles:
+        if self.tiles is not None and not self.tiles:
             raise ValueError("tiles: give at least one size")
         if self.name == FINE_TUNE:
             raise ValueError(f"name: {FINE_TUNE!r} is what files of Fine-Tune networks are called; choose another")
@@ -108,15 +120,17 @@ def quantize_model(
 
     Raises
     ------
-    ModelError : where the network is none of ours or a size of tiles does not suit it, or the folder lacks what it
-        needs
+    ModelError : where the network is none of ours or a size of tiles does not suit it, where the folder lacks what it
+        needs, or where it would lose its Fine-Tune network or not hold what is to be advised
     OutputError : where the folder cannot be written
     """
     network = load_network(trained)
     part = architecture_of(network, trained)
-    part.check_tiles((*chosen.tiles, *chosen.float_tiles))
+    tiles = part.usual_tiles if chosen.tiles is None else chosen.tiles
+    part.check_tiles((*tiles, *chosen.float_tiles))
     fine_tune = part.block == FINE_TUNE
     model = ModelFolder.open(folder, None if fine_tune else _told(chosen, part))
+    _expect_sense(model, chosen, fine_tune=fine_tune)
     kept = {"": trained.read_bytes()}
     span = output_span(model.partner()) if fine_tune else None
     measured = calibrate(
@@ -130,17 +144,41 @@ def quantize_model(
     exports["int8"] = export_int8(network, measured.ranges, EXPORT_TILE)
     if chosen.aware:
         # Only what takes noisy slices sees them in an uncertain unit; a Fine-Tune network sees codes.
-        budget = AwareOptions(
-            minutes=chosen.aware_minutes, steps=chosen.aware_steps, seed=chosen.seed, vary=not fine_tune
+        budget = TrainOptions(
+            minutes=chosen.aware_minutes,
+            steps=chosen.aware_steps,
+            loss="mae",
+            even=True,
+            rate=AWARE_RATE,
+            check_every=AWARE_LOOKS,
+            vary=not fine_tune,
+            seed=chosen.seed,
         )
         exports["int8-ptq"] = exports["int8"]
         aware = train_aware(network, measured.ranges, pairs, budget)
         exports["int8"] = export_int8(aware, measured.ranges, EXPORT_TILE)
         kept["_aware"] = _keras_file(aware)
-    sizes = Sizes(chosen.tiles, chosen.float_tiles, chosen.batch, chosen.io)
+    sizes = Sizes(tiles, chosen.float_tiles, chosen.batch, chosen.io)
     entries = model.put(part, network.input_shape[-1], kept, exports, sizes)
+    model.advise(chosen.advise)
     model.close(commands)
     return entries
+
+
+def _expect_sense(model: ModelFolder, chosen: QuantizeOptions, *, fine_tune: bool) -> None:
+    """Raise a `ModelError`, before time is spent, where the folder would lose something or not hold what it advises."""
+    coming = {entry["precision"] for entry in model.manifest["denoise"].get("networks", ())}
+    if fine_tune:
+        coming.add("chained")
+    else:
+        model.expect_io(chosen.io)
+        made = {"int8", *(["float"] if chosen.float_tiles else []), *(["int8-ptq"] if chosen.aware else [])}
+        # Chained files outlast a denoiser that is the same; whether it is will be seen.
+        coming = made | (coming & {"chained"})
+    if chosen.advise not in {None, *coming}:
+        raise ModelError(
+            f"{model.path}: will hold no {chosen.advise} network that it could advise (but {', '.join(sorted(coming))})"
+        )
 
 
 def _told(chosen: QuantizeOptions, part: Architecture) -> dict[str, Any]:
