@@ -184,6 +184,24 @@ def test_a_finished_training_whose_network_is_gone_writes_it_again(pairs, tmp_pa
     assert [row["step"] for row in rows(tmp_path)] == ["3"]
 
 
+@pytest.mark.parametrize(
+    ("how", "kept"), [({"loss": "mae"}, 2), ({"loss": "mae", "even": True}, 1), ({"loss": "mse"}, 1)]
+)
+def test_the_network_that_is_kept_is_judged_as_it_was_taught(how, kept, pairs, tmp_path, monkeypatch):
+    looks = iter([Scores(0.5, 20.0, 0.9), Scores(0.4, 19.0, 0.9), Scores(0.5, 18.0, 0.9)])
+    network = {}
+
+    def judged(one, *_):
+        network[len(network) + 1] = [weights.copy() for weights in one.get_weights()]
+        return next(looks, Scores(0.0, 0.0, 0.0))
+
+    monkeypatch.setattr(loop, "judge", judged)
+    train.train(small, pairs, tmp_path / "small.keras", chosen(check_every=1, **how))
+    written = keras.models.load_model(tmp_path / "small.keras", compile=False).get_weights()
+    for one, expected in zip(written, network[kept], strict=True):
+        np.testing.assert_array_equal(one, expected)
+
+
 def test_a_loss_that_is_not_a_number_stops_and_keeps_the_last_good_network(pairs, tmp_path, monkeypatch):
     draw = samples.Crops.draw
 

@@ -15,7 +15,7 @@ from tomopy_edge.errors import ModelError
 from tomopy_edge.training.architectures import architecture_of
 from tomopy_edge.training.keras_files import load_network
 from tomopy_edge.training.learners import Batch, Supervised
-from tomopy_edge.training.loop import DivergedError, Loop
+from tomopy_edge.training.loop import DivergedError, Loop, judged_error
 from tomopy_edge.training.origin import origin_of
 from tomopy_edge.training.pairs_file import open_pairs
 from tomopy_edge.training.plan import TrainOptions
@@ -137,7 +137,7 @@ def train_aware(network: Any, ranges: dict[str, Span], pairs: Path, chosen: Trai
         noisy = file["test_ns"][:HELD_OUT, :y, :x].astype(np.float32)
         wanted = np.stack([teacher.predict_on_batch(one[None])[0, ..., 0] for one in noisy])
         first = judge(learner.network, noisy, wanted)
-        log.info("int8 against float on held-out pairs before training: error %.5f, SSIM %.4f", first.error, first.ssim)
+        log.info("int8 against float on held-out pairs before training: PSNR %.2f, SSIM %.4f", first.psnr, first.ssim)
         best = Path(place) / "best.keras"
         build = partial(copy_of, network, network.get_weights())
         loop = Loop(learner, build, best, Path(place), chosen, origin_of(pairs), resume=False)
@@ -147,7 +147,7 @@ def train_aware(network: Any, ranges: dict[str, Span], pairs: Path, chosen: Trai
             log.warning("%s", error)
         finally:
             loop.close()
-        if best.exists() and loop.best < first.error:
+        if best.exists() and loop.best < judged_error(first, chosen):
             return copy_of(network, load_network(best).get_weights())
     log.warning("quantization-aware training gained nothing: the weights it began with are kept")
     return copy_of(network, network.get_weights())

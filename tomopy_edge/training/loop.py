@@ -19,7 +19,7 @@ from tomopy_edge.training.origin import Origin
 from tomopy_edge.training.pictures import draw_pairs
 from tomopy_edge.training.plan import TrainOptions
 from tomopy_edge.training.samples import Crops
-from tomopy_edge.training.scores import judge
+from tomopy_edge.training.scores import Scores, judge
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +39,16 @@ def learning_rate(progress: Progress, chosen: TrainOptions) -> float:
     """Return Adam's rate: a linear rise, then half a cosine down to a hundredth."""
     falling = LOWEST_RATE + (1 - LOWEST_RATE) * 0.5 * (1 + math.cos(math.pi * progress.share(chosen)))
     return chosen.rate * falling * min(1.0, (progress.step + 1) / max(chosen.warm_up, 1))
+
+
+def judged_error(scores: Scores, chosen: TrainOptions) -> float:
+    """Return the error on held-out pairs that must fall: a network is judged as it is taught.
+
+    From noisy truth the mean is learned, where the squared error is least; and the mean of PSNRs lets clean pairs weigh
+    as much as noisy ones, which fill a mean of errors nearly alone.
+    """
+    by_psnr = chosen.loss == "mse" or chosen.even
+    return 10 ** (-scores.psnr / 20) if by_psnr else scores.error
 
 
 class Loop:
@@ -133,10 +143,7 @@ class Loop:
         scores = judge(self._learner.network, *held_out)
         if not math.isfinite(scores.error):
             raise self._diverged(f"the answers after step {self._progress.step} are not finite")
-        # Judged as it is taught. From noisy truth the mean is learned, where the squared error is least; and the mean of
-        # PSNRs lets clean pairs weigh as much as noisy ones, which fill a mean of errors nearly alone.
-        by_psnr = self._chosen.loss == "mse" or self._chosen.even
-        error = 10 ** (-scores.psnr / 20) if by_psnr else scores.error
+        error = judged_error(scores, self._chosen)
         best = error < self._progress.best
         made = replace(
             self._progress,
