@@ -20,7 +20,7 @@ from tomopy_edge.training import aware  # noqa: E402
 from tomopy_edge.training.architectures import ARCHITECTURES, architecture  # noqa: E402
 from tomopy_edge.training.export import export_int8, float_tensors, operators  # noqa: E402
 from tomopy_edge.training.plan import TrainOptions  # noqa: E402
-from tomopy_edge.training.ranges import activation_ranges, nudged  # noqa: E402
+from tomopy_edge.training.ranges import activation_ranges, nudged, quant_params  # noqa: E402
 
 # TensorFlow's variables do not know numpy 2's copy keyword yet.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -149,6 +149,23 @@ def test_training_brings_int8_nearer_to_float_and_leaves_the_float_network_alone
     assert error(trained, ranges, pairs) < 0.9 * error(network, ranges, pairs)
     for old, now in zip(before, network.get_weights(), strict=True):
         np.testing.assert_array_equal(old, now)
+
+
+def test_what_is_taught_is_the_code_nearest_to_the_float_answer(compact, pairs, monkeypatch):
+    network, ranges = compact
+    taught, fit = [], aware.Supervised.fit
+
+    def watched(self, batches, rate):
+        taught.extend(batches)
+        return fit(self, batches, rate)
+
+    monkeypatch.setattr(aware.Supervised, "fit", watched)
+    aware.train_aware(network, ranges, pairs, budget(steps=1, batch=2))
+    ((noisy, told),) = taught
+    params = quant_params(ranges["denoised"])
+    codes = told / params.scale + params.zero_point
+    np.testing.assert_allclose(codes, np.rint(codes), atol=1e-3)
+    assert np.abs(told - network.predict_on_batch(noisy)).max() <= 0.501 * params.scale
 
 
 def test_a_diverging_training_stops_with_the_weights_it_began_with(compact, pairs, caplog):

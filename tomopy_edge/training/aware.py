@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from tomopy_edge.errors import ModelError
+from tomopy_edge.networks.quantize import QuantParams, dequantize, quantize
 from tomopy_edge.training.architectures import architecture_of
 from tomopy_edge.training.keras_files import load_network
 from tomopy_edge.training.learners import Batch, Supervised
@@ -19,7 +20,7 @@ from tomopy_edge.training.loop import DivergedError, Loop, judged_error
 from tomopy_edge.training.origin import origin_of
 from tomopy_edge.training.pairs_file import open_pairs
 from tomopy_edge.training.plan import TrainOptions
-from tomopy_edge.training.ranges import Span, inputs_of, nudged, stored_layers
+from tomopy_edge.training.ranges import Span, inputs_of, nudged, quant_params, stored_layers
 from tomopy_edge.training.samples import Crops
 from tomopy_edge.training.scores import judge
 
@@ -125,9 +126,10 @@ def train_aware(network: Any, ranges: dict[str, Span], pairs: Path, chosen: Trai
     chosen : how long, and how
     """
     multiple = architecture_of(network, network.name).multiple
-    # A copy: Keras traces a network that met two sizes anew for any size, and upsampling fails in that.
-    teacher = copy_of(network, network.get_weights())
-    learner = _Aware(simulate(network, ranges), teacher, chosen)
+    # Copies: Keras traces a network that met two sizes anew for any size, and upsampling fails in that.
+    teacher, examiner = (copy_of(network, network.get_weights()) for _ in range(2))
+    codes = quant_params(ranges[stored_layers(network)[network.layers[-1].name]])
+    learner = _Aware(simulate(network, ranges), teacher, codes, chosen)
     with open_pairs(pairs, network.input_shape[-1]) as file, tempfile.TemporaryDirectory() as place:
         least = min(chosen.crop, *file["train_gt"].shape[1:])
         crops = Crops(
@@ -135,7 +137,7 @@ def train_aware(network: Any, ranges: dict[str, Span], pairs: Path, chosen: Trai
         )
         y, x = (edge // multiple * multiple for edge in file["test_gt"].shape[1:])
         noisy = file["test_ns"][:HELD_OUT, :y, :x].astype(np.float32)
-        wanted = np.stack([teacher.predict_on_batch(one[None])[0, ..., 0] for one in noisy])
+        wanted = np.stack([examiner.predict_on_batch(one[None])[0, ..., 0] for one in noisy])
         first = judge(learner.network, noisy, wanted)
         log.info("int8 against float on held-out pairs before training: PSNR %.2f, SSIM %.4f", first.psnr, first.ssim)
         best = Path(place) / "best.keras"
@@ -163,13 +165,18 @@ def copy_of(network: Any, weights: list[Any]) -> Any:
 
 
 class _Aware(Supervised):
-    """A network that computes in codes, and is told the answers of its float teacher."""
+    """A network that computes in codes, and is told which code each answer of its float teacher is nearest to.
 
-    def __init__(self, network: Any, teacher: Any, chosen: TrainOptions) -> None:
+    Told the answers themselves it would find no rest: whichever code it gives, the answer is above or below that, and
+    the sign of the difference is all that the absolute error pulls by. Calm air then flickers between two codes.
+    """
+
+    def __init__(self, network: Any, teacher: Any, codes: QuantParams, chosen: TrainOptions) -> None:
         super().__init__(network, chosen)
-        self._teacher = teacher
+        self._teacher, self._codes = teacher, codes
 
     def fit(self, batches: Sequence[Batch], rate: float) -> dict[str, float]:
         """Make one step on one batch."""
         ((noisy, _),) = batches
-        return super().fit([(noisy, self._teacher.predict_on_batch(noisy))], rate)
+        codes, _ = quantize(self._teacher.predict_on_batch(noisy), self._codes)
+        return super().fit([(noisy, dequantize(codes, self._codes))], rate)
