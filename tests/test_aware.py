@@ -151,6 +151,13 @@ def test_training_brings_int8_nearer_to_float_and_leaves_the_float_network_alone
         np.testing.assert_array_equal(old, now)
 
 
+def test_a_network_that_upsamples_learns_from_crops_smaller_than_the_slices(pairs):
+    network = lively("tomogan", 1)
+    ranges = activation_ranges(network, noise(1, 1))
+    trained = aware.train_aware(network, ranges, pairs, budget(steps=1, batch=1, crop=16))
+    assert trained.count_params() == network.count_params()
+
+
 def test_what_is_taught_is_the_code_nearest_to_the_float_answer(compact, pairs, monkeypatch):
     network, ranges = compact
     taught, fit = [], aware.Supervised.fit
