@@ -90,7 +90,7 @@ def test_what_cannot_be_checked_is_a_fault(tmp_path, capsys):
     assert "expected one model, got 'tomogan' and 'x'" in fault(capsys, "tomogan", "x")
 
 
-@pytest.mark.parametrize(("name", "advised"), [("tomogan", "int8"), ("tomogan-compact", "chained")])
+@pytest.mark.parametrize(("name", "advised"), [("tomogan", "int8"), ("tomogan-compact", "int8")])
 def test_a_description_says_what_recipes_run(name, advised, capsys):
     assert main(["models", name]) == 0
     said = capsys.readouterr().out

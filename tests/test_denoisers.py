@@ -65,7 +65,7 @@ def test_a_precision_that_was_asked_for_is_kept_and_needs_no_note():
     assert job.tally.notes == {}
 
 
-@pytest.mark.parametrize(("precision", "unit"), [("int8", 0.004), ("chained", None), (None, None)])
+@pytest.mark.parametrize(("precision", "unit"), [("int8", 0.004), ("chained", None), (None, 0.004)])
 def test_only_what_is_not_mended_already_offers_its_unit_to_a_fine_tune_network(precision, unit):
     chosen = NetworkOptions(model="tomogan-compact", precision=precision, unit=0.004)
     assert NetworkDenoiser("denoise", "denoise", chosen, Job(ncore=1)).unit == unit

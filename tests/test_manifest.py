@@ -208,7 +208,7 @@ def test_every_file_of_a_shipped_model_is_what_its_manifest_says(name, tmp_path)
     assert (model.folder / "README.md").is_file()
 
 
-@pytest.mark.parametrize(("name", "advised"), [("tomogan", "int8"), ("tomogan-compact", "chained")])
+@pytest.mark.parametrize(("name", "advised"), [("tomogan", "int8"), ("tomogan-compact", "int8")])
 def test_shipped_models_advise_what_their_figures_say(name, advised):
     assert open_model(name).manifest.denoise.advised == advised
 

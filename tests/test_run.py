@@ -62,14 +62,15 @@ def test_the_settled_recipe_reproduces_the_run_exactly(scan_file, tmp_path, deno
 def test_the_settled_recipe_names_the_precision_that_the_model_advises(scan_file, tmp_path):
     done = tomopy_edge.run([*STAGES[:5], {"denoise": COMPACT}, "write"], scan_file, tmp_path / "out")
     settled = yaml.safe_load((done.output / "recipe.yaml").read_text())
-    assert settled[5]["denoise"]["options"]["precision"] == "chained"
-    assert "no precision was asked for, so the model's usual one runs: chained" in done.report.notes["denoise"]
+    assert settled[5]["denoise"]["options"]["precision"] == "int8"
+    assert "no precision was asked for, so the model's usual one runs: int8" in done.report.notes["denoise"]
 
 
 def test_slices_are_not_mended_twice(scan_file, tmp_path):
     mended = {"fine_tune": {"model": "tomogan-compact"}}
     with pytest.raises(DataError, match=r"After a chained network, .* leave the stage fine_tune out"):
-        tomopy_edge.run([*STAGES[:5], {"denoise": COMPACT}, mended, "write"], scan_file, tmp_path / "twice")
+        chained = {**COMPACT, "options": {**COMPACT["options"], "precision": "chained"}}
+        tomopy_edge.run([*STAGES[:5], {"denoise": chained}, mended, "write"], scan_file, tmp_path / "twice")
     plain = {**COMPACT, "options": {**COMPACT["options"], "precision": "int8-ptq"}}
     done = tomopy_edge.run([*STAGES[:5], {"denoise": plain}, mended, "write"], scan_file, tmp_path / "once")
     settled = {name: options for stage in done.report.recipe for name, options in stage.items()}
