@@ -68,8 +68,8 @@ def test_the_settled_recipe_names_the_precision_that_the_model_advises(scan_file
 
 def test_slices_are_not_mended_twice(scan_file, tmp_path):
     mended = {"fine_tune": {"model": "tomogan-compact"}}
+    chained = {**COMPACT, "options": {**COMPACT["options"], "precision": "chained"}}
     with pytest.raises(DataError, match=r"After a chained network, .* leave the stage fine_tune out"):
-        chained = {**COMPACT, "options": {**COMPACT["options"], "precision": "chained"}}
         tomopy_edge.run([*STAGES[:5], {"denoise": chained}, mended, "write"], scan_file, tmp_path / "twice")
     plain = {**COMPACT, "options": {**COMPACT["options"], "precision": "int8-ptq"}}
     done = tomopy_edge.run([*STAGES[:5], {"denoise": plain}, mended, "write"], scan_file, tmp_path / "once")
