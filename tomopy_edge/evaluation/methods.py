@@ -160,9 +160,9 @@ def _add_networks(
     model: str, label: str, asked: Sequence[str], catalogue: Catalogue, found: list[Method], notes: list[str]
 ) -> None:
     manifest = open_model(model).manifest
-    held = {network.precision for network in manifest.denoise.networks}
+    held = manifest.denoise.held
     # The Fine-Tune network was trained on what plain post-training quantization leaves.
-    partner = "int8-ptq" if "int8-ptq" in held else "int8"
+    partner = manifest.denoise.partner
     for name in asked:
         title = f"{label} {NETWORKS[name].format(partner=partner)}"
         precision = partner if name == "fine-tune" else name

@@ -12,6 +12,7 @@ import numpy as np
 from tomopy_edge.catalogue import find
 from tomopy_edge.data import Sinograms, Volume
 from tomopy_edge.errors import DataError
+from tomopy_edge.fbp.axis import radii
 from tomopy_edge.hookspecs import Choice, Reconstructor, ReconstructorEntry, StageEntry, Step
 from tomopy_edge.job import Job
 from tomopy_edge.options import options
@@ -59,12 +60,8 @@ def reconstruct(sinograms: Sinograms, reconstructor: Reconstructor, mask: float 
 
 
 def _masked(slices: np.ndarray[Any, np.dtype[np.float32]], mask: float) -> np.ndarray[Any, np.dtype[np.float32]]:
-    _, y, x = slices.shape
-    v, u = np.ogrid[:y, :x]
-    # Around the rotation axis, where gridrec and our FBP put it.
-    column = (x + 1) // 2
-    row = y - 1 - (y + 1) // 2
-    inside = np.hypot(v - row, u - column) <= mask * min(y, x) / 2
+    shape = slices.shape[1:]
+    inside = radii(shape) <= mask * min(shape) / 2
     return np.where(inside, slices, np.float32(0))
 
 

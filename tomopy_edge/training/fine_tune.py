@@ -9,7 +9,7 @@ import numpy as np
 
 from tomopy_edge.data import Float32
 from tomopy_edge.job import Job
-from tomopy_edge.networks.manifest import Model
+from tomopy_edge.networks.manifest import PARTNERS, Model, Precision
 from tomopy_edge.networks.quantize import dequantize, quantize
 from tomopy_edge.networks.slices import Account, SliceNetwork, open_network
 from tomopy_edge.progress import track
@@ -78,8 +78,7 @@ def write_answers(model: Model, pairs: Path, answers: Path, *, most: int, job: J
     OutputError : where `answers` is of other networks or pairs, or cannot be written
     """
     networks = model.manifest.denoise
-    held = {network.precision for network in networks.networks}
-    precisions = [name for name in ("int8-ptq", "int8") if name in held] or ["int8"]
+    precisions: list[Precision] = [name for name in PARTNERS if name in networks.held] or ["int8"]
     with open_pairs(pairs, networks.channels) as file:
         _, y, x = file["train_gt"].shape
         files = [networks.choose(name, None, (y, x)) for name in precisions]
