@@ -36,7 +36,7 @@ reference: $(BIN)/.installed-test
 	$(BIN)/python docs/make_reference.py
 
 bench: $(BIN)/.installed-test
-	for script in fbp inference; do $(BIN)/python benchmarks/$$script.py || exit 1; done
+	for script in fbp inference training; do $(BIN)/python benchmarks/$$script.py || exit 1; done
 
 $(BIN)/python:
 	$(PYTHON) -m venv .venv

@@ -103,7 +103,7 @@ def test_a_network_of_open_size_is_not_exported(network):
 
 def test_calibration_clips_the_tails_and_fixes_the_ranges_of_both_ends(network, pairs):
     found = calibration.calibrate(network, pairs, count=4, tile=64, seed=1)
-    assert found.clipped == pytest.approx(sum(calibration.TAILS) / 100, rel=0.1)
+    assert found.clipped == pytest.approx(2 * calibration.TAIL / 100, rel=0.1)
     assert (found.tiles.min(), found.tiles.max()) == pytest.approx(found.span)
     assert found.ranges["noisy"] == found.span
     assert found.ranges["denoised"] == calibration.ANSWERS

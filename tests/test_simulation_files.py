@@ -1,6 +1,7 @@
 """Simulated scans and pairs on disk, and the command that writes them."""
 
 import argparse
+import threading
 
 import h5py
 import numpy as np
@@ -105,6 +106,18 @@ def test_more_pairs_begin_with_the_same_ones(tmp_path):
     assert np.array_equal(few["test_ns"], many["test_ns"])
     assert not np.array_equal(many["train_gt"][0], many["train_gt"][1])
     assert not np.array_equal(many["train_gt"][0], many["test_gt"][0])
+
+
+def test_all_cores_draw_pairs_at_once(tmp_path, monkeypatch):
+    cores = 12
+    together = threading.Barrier(cores, timeout=60)
+
+    def met(seed, columns, volumes):
+        together.wait()
+        return pairs.Pair(*(np.zeros((columns, columns, *more), np.float32) for more in ((3,), ())), 1.0, "foam", 0.0)
+
+    monkeypatch.setattr(files, "draw_pair", met)
+    files.write_pairs(tmp_path / "p.h5", count=2 * cores, held_out=cores, columns=16, seed=1, ncore=cores)
 
 
 def test_a_pair_is_in_the_unit_of_its_own_noisy_slices(pair):

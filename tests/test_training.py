@@ -153,6 +153,25 @@ def test_a_training_broken_off_by_ctrl_c_and_resumed_ends_where_an_unbroken_one_
         np.testing.assert_allclose(ends[0][name], ends[1][name], rtol=1e-6, atol=1e-9)
 
 
+def test_pairs_in_memory_and_several_workers_change_no_figure(pairs, tmp_path):
+    one, other = tmp_path / "one.keras", tmp_path / "other.keras"
+    scores = train.train(small, pairs, one, chosen(steps=7, check_every=2))
+    assert train.train(small, pairs, other, chosen(steps=7, check_every=2, in_memory=True, workers=3)) == scores
+
+
+def test_looks_are_part_of_the_minutes_asked_for(pairs, tmp_path, monkeypatch):
+    now, judge = [0.0], loop.judge
+
+    def slow(*slices):
+        now[0] += 60
+        return judge(*slices)
+
+    monkeypatch.setattr(loop, "judge", slow)
+    monkeypatch.setattr(loop.time, "monotonic", lambda: now[0])
+    train.train(small, pairs, tmp_path / "small.keras", chosen(steps=None, minutes=2.5, check_every=1))
+    assert len(rows(tmp_path)) == 3
+
+
 @pytest.mark.parametrize("look", [1, 2], ids=["first", "last"])
 def test_a_look_broken_off_by_ctrl_c_is_made_up_for(pairs, tmp_path, monkeypatch, look):
     judge, looks = loop.judge, iter(range(1, 9))

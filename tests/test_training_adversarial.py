@@ -130,7 +130,7 @@ def test_mixed_precision_keeps_weights_in_float32_and_scales_losses_for_float16(
     assert {weight.dtype for weight in learner.network.weights} == {"float32"}
     assert ("LossScale" in type(learner.network.optimizer).__name__) == (precision == "float16")
     before = weights(learner.network)
-    assert np.isfinite(learner.fit([(NOISY, TRUTH)], 1e-3)["loss"])
+    assert np.isfinite(learner.fit(learner.handed([(NOISY, TRUTH)]), 1e-3)["loss"])
     assert not same(before, weights(learner.network))
     assert keras.config.dtype_policy().name == "float32"
 

@@ -38,6 +38,18 @@ def run(backend, *words):
     return ended.stdout
 
 
+def test_cudnn_tries_its_kernels_for_as_long_as_a_training_lasts():
+    pytest.importorskip("torch", reason="torch is not installed")
+    script = """
+import torch
+from tomopy_edge.training.learners import fastest_kernels
+with fastest_kernels():
+    print(torch.backends.cudnn.benchmark)
+print(torch.backends.cudnn.benchmark)
+"""
+    assert run("torch", script).split()[-2:] == ["True", "False"]
+
+
 @pytest.mark.parametrize("backend", ["torch", "jax"])
 def test_a_network_trained_and_resumed_on_another_backend_loads_in_tensorflow_in_float32(tmp_path, backend):
     if find_spec(backend) is None:

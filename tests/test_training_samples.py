@@ -11,6 +11,7 @@ from tomopy_edge.errors import DataError
 from tomopy_edge.networks.unit import attenuation_unit
 from tomopy_edge.training import samples
 from tomopy_edge.training.pairs_file import check_values, open_pairs
+from tomopy_edge.training.stacks import in_memory
 
 RNG = np.random.default_rng(1)
 TRUTH = RNG.random((7, 32, 40)).astype(np.float32)
@@ -79,6 +80,17 @@ def test_crops_of_a_stack_can_be_drawn(stacks):
     with open_pairs(stacks, 3) as file:
         noisy, truth = samples.Crops(file["train_ns"], file["train_gt"], 16, 4, seed=1).draw(0)
     assert (noisy.shape, truth.shape) == ((4, 16, 16, 3), (4, 16, 16, 1))
+
+
+@pytest.mark.parametrize(("layout", "channels"), [("pairs", 3), ("pairs", 1), ("stacks", 3)])
+def test_crops_from_memory_are_those_from_the_file(layout, channels, request):
+    with open_pairs(request.getfixturevalue(layout), channels) as file:
+        sides = file["train_ns"], file["train_gt"]
+        wanted = samples.Crops(*sides, 16, 4, seed=1).draw(0)
+        held = [in_memory(side) for side in sides]
+    # The file is closed now.
+    for one, other in zip(samples.Crops(*held, 16, 4, seed=1).draw(0), wanted, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def poison(name, number):

@@ -14,7 +14,7 @@ from tomopy_edge.job import Job, available_cores
 
 NAMED = (
     *("minutes", "steps", "loss", "crop", "batch", "rate", "check_every", "patience", "precision", "seed"),
-    *("details", "contrast", "even", "teacher_share", "vgg19", "pictures", "tensorboard"),
+    *("details", "contrast", "even", "teacher_share", "vgg19", "pictures", "tensorboard", "in_memory", "workers"),
 )
 """Options of a training that have a flag of the same name."""
 
@@ -105,6 +105,10 @@ def _add_learning(group: Any) -> None:
         help="bfloat16 takes half the time on processors with AVX512-BF16 or AMX (default: float32)",
     )
     group.add_argument("--seed", type=int, default=1, help="of weights and crops (default: 1)")
+    group.add_argument("--in-memory", action="store_true", help="read all pairs into memory first; for a GPU")
+    group.add_argument(
+        "--workers", type=positive, default=1, help="threads that draw crops; for a GPU, one per core (default: 1)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

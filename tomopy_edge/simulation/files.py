@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,8 +33,8 @@ SEEDS = 1_000_000
 RESERVED = range(900_000_000, 1_000_000_000)
 """Seeds of scans that judge networks: no pairs are drawn with them."""
 
-AHEAD = 8
-"""Pairs that are computed before they are asked for."""
+AHEAD = 2
+"""Pairs for each thread that are computed before they are asked for."""
 
 
 @contextmanager
@@ -131,7 +132,8 @@ def write_pairs(
             truth = file.create_dataset(f"{part}_gt", (number, columns, columns), "f2", chunks=_chunk(columns))
             noise = file.create_dataset(f"{part}_noise", (number,), "f4")
             kind = file.create_dataset(f"{part}_kind", (number,), h5py.string_dtype())
-            drawn = in_order(pool, lambda i: draw_pair(i, columns, volumes=volumes), range(first, first + number))
+            seeds = range(first, first + number)
+            drawn = in_order(pool, partial(draw_pair, columns=columns, volumes=volumes), seeds, AHEAD * ncore)
             for i, pair in enumerate(track(drawn, total=number, what=f"pairs to {part}")):
                 # Rounded by numpy: HDF5's own conversion, once it met a tiny value, makes 0.25 of 0.4999987.
                 noisy[i], truth[i] = pair.noisy.astype(np.float16), pair.truth.astype(np.float16)
@@ -155,10 +157,10 @@ def _chunk(columns: int, *channels: int) -> tuple[int, ...]:
     return (1, min(columns, 128), min(columns, 128), *channels)
 
 
-def in_order(pool: ThreadPoolExecutor, draw: Callable[[int], Pair], seeds: Iterable[int]) -> Iterator[Pair]:
-    """Yield `draw(seed)` in the order of the seeds, computed a few ahead, so that memory holds only a few."""
+def in_order(pool: ThreadPoolExecutor, draw: Callable[[int], Pair], seeds: Iterable[int], most: int) -> Iterator[Pair]:
+    """Yield `draw(seed)` in the order of the seeds, at most so many computed ahead, so that memory holds only a few."""
     waiting = iter(seeds)
-    ahead = deque(pool.submit(draw, seed) for seed in islice(waiting, AHEAD))
+    ahead = deque(pool.submit(draw, seed) for seed in islice(waiting, most))
     try:
         while ahead:
             yield ahead.popleft().result()

@@ -101,7 +101,11 @@ class Adversarial:
             loss_weights=[SQUARES * GREY**2, ADVERSARIAL, *(PERCEPTUAL / len(features) for _ in features)],
         )
 
-    def fit(self, batches: Sequence[Batch], rate: float) -> dict[str, float]:
+    def handed(self, batches: Sequence[Batch]) -> Sequence[Batch]:
+        """Return the batches as they are."""
+        return batches
+
+    def fit(self, handed: Sequence[Batch], rate: float) -> dict[str, float]:
         """Make the discriminator's steps and then the generator's.
 
         Returns
@@ -110,10 +114,10 @@ class Adversarial:
         """
         self._critic.trainable = True
         self._critic.optimizer.learning_rate = rate
-        told_apart = [self._tell_apart(*batch) for batch in batches[:-1]]
+        told_apart = [self._tell_apart(*batch) for batch in handed[:-1]]
         self._critic.trainable = False
         self._judged.optimizer.learning_rate = rate
-        noisy, truth = batches[-1]
+        noisy, truth = handed[-1]
         wanted = [truth, np.ones((len(truth), 1), np.float32), *self._see(truth)]
         total, squares, adversarial, *perceptual = self._judged.train_on_batch(noisy, wanted)
         return {

@@ -175,8 +175,13 @@ class _Aware(Supervised):
         super().__init__(network, chosen)
         self._teacher, self._codes = teacher, codes
 
-    def fit(self, batches: Sequence[Batch], rate: float) -> dict[str, float]:
+    def handed(self, batches: Sequence[Batch]) -> Batch:
+        """Return the batch as it is: the teacher answers in the thread that trains."""
+        (batch,) = batches
+        return batch
+
+    def fit(self, handed: Batch, rate: float) -> dict[str, float]:
         """Make one step on one batch."""
-        ((noisy, _),) = batches
+        noisy, _ = handed
         codes, _ = quantize(self._teacher.predict_on_batch(noisy), self._codes)
-        return super().fit([(noisy, dequantize(codes, self._codes))], rate)
+        return super().fit(super().handed([(noisy, dequantize(codes, self._codes))]), rate)

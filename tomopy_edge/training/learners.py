@@ -28,7 +28,11 @@ class Learner(Protocol):
     network: Any
     batches: int
 
-    def fit(self, batches: Sequence[Batch], rate: float) -> dict[str, float]:
+    def handed(self, batches: Sequence[Batch]) -> Any:
+        """Return the batches of a step as `fit` takes them; called ahead, by threads of their own."""
+        ...
+
+    def fit(self, handed: Any, rate: float) -> dict[str, float]:
         """Make one step, at a learning rate; return what is logged of it, under "loss" what must fall."""
         ...
 
@@ -53,13 +57,19 @@ class Supervised:
         loss = loss_function(chosen.loss, details=chosen.details, contrast=chosen.contrast, even=chosen.even)
         compile_model(network, loss, chosen)
 
-    def fit(self, batches: Sequence[Batch], rate: float) -> dict[str, float]:
-        """Make one step on one batch."""
+    def handed(self, batches: Sequence[Batch]) -> tuple[Any, Any]:
+        """Return what the network sees and what it is told, where it computes: on a GPU, in the GPU's memory."""
+        from keras import ops
+
         ((noisy, truth),) = batches
-        self.network.optimizer.learning_rate = rate
         middle = noisy.shape[-1] // 2
         told = np.concatenate([truth, noisy[..., middle : middle + 1]], axis=-1)
-        return {"loss": float(self.network.train_on_batch(noisy, told))}
+        return ops.convert_to_tensor(noisy), ops.convert_to_tensor(told)
+
+    def fit(self, handed: tuple[Any, Any], rate: float) -> dict[str, float]:
+        """Make one step on one batch."""
+        self.network.optimizer.learning_rate = rate
+        return {"loss": float(self.network.train_on_batch(*handed))}
 
     def variables(self) -> list[Any]:
         """Return the network's weights and Adam's moments."""
@@ -85,3 +95,24 @@ def computing_in(precision: Precision) -> Iterator[None]:
         yield
     finally:
         keras.config.set_dtype_policy(before)
+
+
+@contextmanager
+def fastest_kernels() -> Iterator[None]:
+    """Let cuDNN try which of its kernels is the fastest for crops, all of one size, where torch computes on a GPU.
+
+    Those it takes untried keep a GPU busy for several times as long with convolutions of so few channels.
+    """
+    import keras
+
+    if keras.config.backend() != "torch":
+        yield
+        return
+    import torch
+
+    before = torch.backends.cudnn.benchmark
+    torch.backends.cudnn.benchmark = True
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.benchmark = before

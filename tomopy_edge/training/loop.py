@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import math
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -102,23 +104,30 @@ class Loop:
         DivergedError : where the loss grows instead of falling, or is not a number
         """
 
-        def draw(step: int) -> list[Batch]:
+        def draw(step: int) -> Any:
             first = step * self._learner.batches
-            return [crops.draw(number) for number in range(first, first + self._learner.batches)]
+            batches = [crops.draw(number) for number in range(first, first + self._learner.batches)]
+            return self._learner.handed(batches)
 
         if self._progress.due(self._chosen):
             self._look(held_out)
-        with ThreadPoolExecutor(1) as ahead:
-            batches = ahead.submit(draw, self._progress.step)
+        with ThreadPoolExecutor(self._chosen.workers) as pool:
+            steps = count(self._progress.step)
+            ahead = deque(pool.submit(draw, step) for step in islice(steps, self._chosen.workers))
             while self._progress.share(self._chosen) < 1:
                 start = time.monotonic()
-                now, batches = batches.result(), ahead.submit(draw, self._progress.step + 1)
+                now = ahead.popleft().result()
+                ahead.append(pool.submit(draw, next(steps)))
                 losses = self._learner.fit(now, learning_rate(self._progress, self._chosen))
                 self._progress = self._progress.stepped(losses, time.monotonic() - start)
                 if not math.isfinite(losses["loss"]):
                     raise self._diverged(f"the loss at step {self._progress.step} is {losses['loss']}")
                 if self._progress.due(self._chosen):
+                    start = time.monotonic()
                     self._look(held_out)
+                    # A look is part of the time that was asked for; the checkpoint it wrote does not know of it yet.
+                    spent = self._progress.seconds + time.monotonic() - start
+                    self._progress = replace(self._progress, seconds=spent)
 
     @property
     def best(self) -> float:

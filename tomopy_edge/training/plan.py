@@ -56,6 +56,10 @@ class TrainOptions:
     """Share of the teacher's answer in what is learned, where there is a teacher; the rest is the truth."""
     vgg19: Path | None = None
     """Weights of VGG19 without its top, as Keras keeps them, for the loss "gan"; None: the bank of filters."""
+    in_memory: bool = False
+    """Read all training pairs into memory first: a GPU asks for more crops than can be read from a file."""
+    workers: int = 1
+    """Threads that draw crops ahead of the step that needs them; a GPU needs one for each core."""
     pictures: bool = False
     """Draw four held-out pairs at each look."""
     tensorboard: Path | None = None
@@ -67,7 +71,7 @@ class TrainOptions:
         """Check that the training has an end, and that its crops suit the networks' poolings."""
         if (self.minutes is None) == (self.steps is None):
             raise ValueError("minutes: give either minutes or steps")
-        for name in ("minutes", "steps", "crop", "batch", "rate", "check_every", "check_pairs", "patience"):
+        for name in ("minutes", "steps", "crop", "batch", "rate", "check_every", "check_pairs", "patience", "workers"):
             number = getattr(self, name)
             if number is not None and not number > 0:
                 raise ValueError(f"{name}: must be above 0, got {number}")

@@ -58,24 +58,27 @@ class Crops:
     def draw(self, step: int) -> tuple[Float32, Float32]:
         """Return the batch of a step: (batch, y, x, channel) noisy and (batch, y, x, 1) truth."""
         rng = np.random.default_rng((self.seed, step))
-        crops = [self._one(rng) for _ in range(self.batch)]
-        return np.stack([noisy for noisy, _ in crops]), np.stack([truth for _, truth in crops])
+        shape = (self.batch, self.crop, self.crop)
+        noisy, truth = np.empty((*shape, self.noisy.shape[3]), np.float32), np.empty((*shape, 1), np.float32)
+        for one in range(self.batch):
+            self._fill(noisy[one], truth[one], rng)
+        return noisy, truth
 
-    def _one(self, rng: np.random.Generator) -> tuple[Float32, Float32]:
-        pair = self._cut(rng)
-        pair = np.rot90(pair, int(rng.integers(4)))
-        if rng.random() < 0.5:  # noqa: PLR2004 - one in two is mirrored
-            pair = pair[:, ::-1]
-        if self.vary:
-            pair = pair * np.float32(rng.uniform(*ZOOM))
-            if rng.random() < LIFTED:
-                pair = pair + np.float32(rng.uniform(*LIFT))
+    def _fill(self, noisy: Float32, truth: Float32, rng: np.random.Generator) -> None:
+        """Write a crop, (y, x, channel) and (y, x, 1), straight to its place in the batch: half the time of copies."""
+        sides = self._cut(rng)
+        turns, mirrored = int(rng.integers(4)), rng.random() < 0.5  # noqa: PLR2004 - one in two
+        zoom = np.float32(rng.uniform(*ZOOM)) if self.vary else np.float32(1)
+        lift = np.float32(rng.uniform(*LIFT) if self.vary and rng.random() < LIFTED else 0)
         # Which neighbour is above and which below is no matter either.
         order = slice(None, None, -1) if rng.random() < 0.5 else slice(None)  # noqa: PLR2004 - one in two
-        return np.ascontiguousarray(pair[..., :-1][..., order]), np.ascontiguousarray(pair[..., -1:])
+        for cut, place in zip(sides, (noisy[..., order], truth), strict=True):
+            turned = np.rot90(cut, turns)
+            np.multiply(turned[:, ::-1] if mirrored else turned, zoom, out=place, dtype=np.float32)
+            np.add(place, lift, out=place)
 
-    def _cut(self, rng: np.random.Generator) -> Float32:
-        """Return a crop, (y, x, channel); what is learned is its last channel."""
+    def _cut(self, rng: np.random.Generator) -> tuple[Any, Any]:
+        """Return what is seen of a crop, (y, x, channel), and what is learned of it, (y, x, 1)."""
         count, y, x = self.truth.shape
         binned = self.vary and min(y, x) >= 2 * self.crop and rng.random() < BINNED
         edge = 2 * self.crop if binned else self.crop
@@ -87,7 +90,13 @@ class Crops:
                 break
         if self.teacher is not None:
             truth = (1 - self.share) * truth + self.share * self.teacher[window].astype(np.float32)
-        pair = np.concatenate([self.noisy[window].astype(np.float32), truth[..., None]], axis=2)
-        if binned:
-            pair = pair.reshape(self.crop, 2, self.crop, 2, -1).mean(axis=(1, 3))
-        return pair
+        sides = self.noisy[window], truth[..., None]
+        return (_binned(sides[0]), _binned(sides[1])) if binned else sides
+
+
+def _binned(values: Any) -> Float32:
+    """Return the means of blocks of 2x2, (y, x, channel)."""
+    values = values.astype(np.float32)
+    rows = values[::2] + values[1::2]
+    means: Float32 = (rows[:, ::2] + rows[:, 1::2]) / 4
+    return means

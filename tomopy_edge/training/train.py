@@ -11,14 +11,15 @@ from tomopy_edge.training.adversarial import Adversarial
 from tomopy_edge.training.checkpoint import has_checkpoint, training_folder
 from tomopy_edge.training.generator import MULTIPLE
 from tomopy_edge.training.keras_files import load_network
-from tomopy_edge.training.learners import Learner, Supervised, computing_in
+from tomopy_edge.training.learners import Learner, Supervised, computing_in, fastest_kernels
 from tomopy_edge.training.logbook import check_tensorboard
 from tomopy_edge.training.loop import Loop
 from tomopy_edge.training.origin import origin_of
-from tomopy_edge.training.pairs_file import check_values, open_pairs
+from tomopy_edge.training.pairs_file import PARTS, check_values, open_pairs
 from tomopy_edge.training.plan import TrainOptions
 from tomopy_edge.training.samples import Crops
 from tomopy_edge.training.scores import Scores, judge
+from tomopy_edge.training.stacks import in_memory
 from tomopy_edge.training.teacher import open_answers
 
 
@@ -75,16 +76,19 @@ def train(
     with (
         open_pairs(pairs, network.input_shape[-1], crop=chosen.crop) as file,
         open_answers(teacher, file["train_gt"].shape) as answers,
+        fastest_kernels(),
     ):
-        check_values(pairs, file)
+        held = in_memory if chosen.in_memory else _as_it_is
+        sides = {f"{part}_{side}": held(file[f"{part}_{side}"]) for part in PARTS for side in ("ns", "gt")}
+        check_values(pairs, sides)
         if not resume:
             folder.mkdir(parents=True, exist_ok=True)
         crops = Crops(
-            *(file["train_ns"], file["train_gt"], chosen.crop, chosen.batch, chosen.seed, chosen.vary),
-            teacher=answers,
+            *(sides["train_ns"], sides["train_gt"], chosen.crop, chosen.batch, chosen.seed, chosen.vary),
+            teacher=None if answers is None else held(answers),
             share=chosen.teacher_share,
         )
-        held_out = _held_out(file, chosen.check_pairs)
+        held_out = _held_out(sides, chosen.check_pairs)
         taught_by = "none" if answers is None else str(answers.file.attrs["teacher"])
         loop = Loop(learner, build, model, folder, chosen, origin_of(pairs, teacher=taught_by), resume=resume)
         try:
@@ -126,6 +130,10 @@ def _start_from(path: Path, network: Any) -> None:
             f"of {network.name!r} for {network.input_shape[-1]}"
         )
     network.set_weights(trained.get_weights())
+
+
+def _as_it_is(side: Any) -> Any:
+    return side
 
 
 def _held_out(file: Any, most: int) -> tuple[Any, Any]:
