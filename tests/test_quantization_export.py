@@ -27,6 +27,7 @@ from tomopy_edge.networks.quantize import dequantize, quantize  # noqa: E402
 from tomopy_edge.training import calibration, export  # noqa: E402
 from tomopy_edge.training import quantize as making  # noqa: E402
 from tomopy_edge.training.architectures import architecture  # noqa: E402
+from tomopy_edge.training.aware import copy_of  # noqa: E402
 from tomopy_edge.training.comparison import compare_model  # noqa: E402
 from tomopy_edge.training.fine_tune import build_fine_tune, write_answers  # noqa: E402
 from tomopy_edge.training.samples import Crops  # noqa: E402
@@ -63,12 +64,14 @@ def pairs(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def folder(network, pairs, tmp_path_factory):
-    """A model folder with both networks, untrained, one of them after a step of quantization-aware training."""
+    """A model folder with both networks, untrained, one of them as if quantization-aware training had moved it."""
     made = tmp_path_factory.mktemp("models") / "toy"
     trained = made.parent / "toy.keras"
     network.save(trained)
     chosen = making.QuantizeOptions(**SIZES | {"tiles": (64, 320), "aware_steps": 1, "batch": 2})
-    making.quantize_model(trained, pairs, made, chosen, ("tomopy-edge train",))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(making, "train_aware", lambda one, *_: copy_of(one, [1.02 * each for each in one.get_weights()]))
+        making.quantize_model(trained, pairs, made, chosen, ("tomopy-edge train",))
     answers, shallow = made.parent / "answers.h5", made.parent / "fine_tune.keras"
     write_answers(open_model(str(made)), pairs, answers, most=2, job=Job(ncore=1))
     build_fine_tune().save(shallow)
@@ -158,6 +161,16 @@ def test_without_aware_training_there_is_one_int8_network_and_it_is_the_plain_on
     assert held(copied) >= {("int8", 64, 1), ("float", 64, 1)}
     assert not any(precision == "int8-ptq" for precision, _, _ in held(copied))
     assert (copied / "toy_int8_64.tflite").read_bytes() == (folder / "toy_int8-ptq_64.tflite").read_bytes()
+
+
+def test_where_aware_training_gains_nothing_there_is_one_int8_network(network, pairs, tmp_path, monkeypatch):
+    network.save(tmp_path / "toy.keras")
+    monkeypatch.setattr(making, "train_aware", lambda *_: None)
+    chosen = making.QuantizeOptions(**SIZES, aware_steps=1, advise="int8-ptq")
+    making.quantize_model(tmp_path / "toy.keras", pairs, tmp_path / "toy", chosen)
+    assert held(tmp_path / "toy") == {("float", 64, 1), ("int8", 64, 1)}
+    assert open_model(str(tmp_path / "toy")).manifest.denoise.usual == "int8"
+    assert not list((tmp_path / "toy").glob("*aware*"))
 
 
 def test_all_int8_networks_of_a_model_share_scales(folder):

@@ -112,11 +112,11 @@ def _rounding() -> dict[Any, Any]:
 
 
 def train_aware(network: Any, ranges: dict[str, Span], pairs: Path, chosen: TrainOptions) -> Any:
-    """Return a copy of a trained float network whose weights suit int8: to be exported with the same `ranges`.
+    """Return a copy of a trained float network whose weights suit int8, or None where it suits int8 best as it is.
 
     It learns the answers of `network` itself, and so becomes neither more nor less than what was trained: whatever loss
     that was trained by, and where no truth is at hand. The truth of the pairs has no part in it. The best weights on
-    held-out pairs are kept, which may be those it began with; of a training that diverges, too.
+    held-out pairs are kept, of a training that diverges, too, where they are better than those it began with.
 
     Parameters
     ----------
@@ -151,8 +151,8 @@ def train_aware(network: Any, ranges: dict[str, Span], pairs: Path, chosen: Trai
             loop.close()
         if best.exists() and loop.best < judged_error(first, chosen):
             return copy_of(network, load_network(best).get_weights())
-    log.warning("quantization-aware training gained nothing: the weights it began with are kept")
-    return copy_of(network, network.get_weights())
+    log.warning("quantization-aware training gained nothing: the network stays as it is")
+    return None
 
 
 def copy_of(network: Any, weights: list[Any]) -> Any:

@@ -154,13 +154,16 @@ def quantize_model(
             vary=not fine_tune,
             seed=chosen.seed,
         )
-        exports["int8-ptq"] = exports["int8"]
         aware = train_aware(network, measured.ranges, pairs, budget)
-        exports["int8"] = export_int8(aware, measured.ranges, EXPORT_TILE)
-        kept["_aware"] = _keras_file(aware)
+        # Where it gained nothing, which was told, there is one int8 network and not the same one twice.
+        if aware is not None:
+            exports["int8-ptq"] = exports["int8"]
+            exports["int8"] = export_int8(aware, measured.ranges, EXPORT_TILE)
+            kept["_aware"] = _keras_file(aware)
     sizes = Sizes(tiles, chosen.float_tiles, chosen.batch, chosen.io)
     entries = model.put(part, network.input_shape[-1], kept, exports, sizes)
-    model.advise(chosen.advise)
+    only = chosen.advise == "int8-ptq" and "int8-ptq" not in exports
+    model.advise("int8" if only else chosen.advise)
     model.close(commands)
     return entries
 
