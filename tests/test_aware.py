@@ -177,6 +177,27 @@ def test_what_is_taught_is_the_code_nearest_to_the_float_answer(compact, pairs, 
     assert np.abs(told - network.predict_on_batch(noisy)).max() <= 0.501 * params.scale
 
 
+@pytest.mark.parametrize("span", [(-1.5, 3.0), (-1.0, 3.0), (-0.7, 2.1), (-2.3, 4.9)])
+def test_a_network_that_gives_the_right_codes_is_told_exactly_its_own_answers(compact, pairs, monkeypatch, span):
+    """Of a difference in the last bit the absolute error would learn as much as of any other."""
+    network, ranges = compact
+    ranges, taught, fit = ranges | {"denoised": span}, [], aware.Supervised.fit
+
+    def watched(self, handed, rate):
+        taught.append(np.asarray(handed[1])[..., :1])
+        return fit(self, handed, rate)
+
+    monkeypatch.setattr(aware.Supervised, "fit", watched)
+    aware.train_aware(network, ranges, pairs, budget(steps=1, batch=2))
+    (told,) = taught
+    params = quant_params(span)
+    student = keras.Sequential([keras.Input((None, None, 1)), aware._rounding()["activation"](nudged(span), "codes")])
+    answers = student.predict_on_batch(told + np.float32(0.3 * params.scale))
+    inside = (told > params.lowest + params.scale) & (told < params.highest - params.scale)
+    assert inside.mean() > 0.5
+    np.testing.assert_array_equal(answers[inside], told[inside])
+
+
 def test_a_diverging_training_stops_and_leaves_the_network_as_it_is(compact, pairs, caplog):
     network, ranges = compact
     chosen = budget(steps=12, rate=10.0, batch=1, check_every=2)

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from tomopy_edge.errors import ModelError
-from tomopy_edge.networks.quantize import QuantParams, dequantize, quantize
 from tomopy_edge.training.architectures import architecture_of
 from tomopy_edge.training.keras_files import load_network
 from tomopy_edge.training.learners import Batch, Supervised
@@ -20,7 +19,7 @@ from tomopy_edge.training.loop import DivergedError, Loop, judged_error
 from tomopy_edge.training.origin import origin_of
 from tomopy_edge.training.pairs_file import open_pairs
 from tomopy_edge.training.plan import TrainOptions
-from tomopy_edge.training.ranges import Span, inputs_of, nudged, quant_params, stored_layers
+from tomopy_edge.training.ranges import Span, inputs_of, nudged, stored_layers
 from tomopy_edge.training.samples import Crops
 from tomopy_edge.training.scores import judge
 
@@ -128,8 +127,8 @@ def train_aware(network: Any, ranges: dict[str, Span], pairs: Path, chosen: Trai
     multiple = architecture_of(network, network.name).multiple
     # Copies: Keras traces a network that met two sizes anew for any size, and upsampling fails in that.
     teacher, examiner = (copy_of(network, network.get_weights()) for _ in range(2))
-    codes = quant_params(ranges[stored_layers(network)[network.layers[-1].name]])
-    learner = _Aware(simulate(network, ranges), teacher, codes, chosen)
+    span = nudged(ranges[stored_layers(network)[network.layers[-1].name]])
+    learner = _Aware(simulate(network, ranges), teacher, span, chosen)
     with open_pairs(pairs, network.input_shape[-1]) as file, tempfile.TemporaryDirectory() as place:
         least = min(chosen.crop, *file["train_gt"].shape[1:])
         crops = Crops(
@@ -168,12 +167,14 @@ class _Aware(Supervised):
     """A network that computes in codes, and is told which code each answer of its float teacher is nearest to.
 
     Told the answers themselves it would find no rest: whichever code it gives, the answer is above or below that, and
-    the sign of the difference is all that the absolute error pulls by. Calm air then flickers between two codes.
+    the sign of the difference is all that the absolute error pulls by. Calm air then flickers between two codes. For
+    the same reason the nearest code is found by the very rounding that the network ends with: computed in another way,
+    it is the same number but for its last bit, and that bit has a sign too.
     """
 
-    def __init__(self, network: Any, teacher: Any, codes: QuantParams, chosen: TrainOptions) -> None:
+    def __init__(self, network: Any, teacher: Any, span: Span, chosen: TrainOptions) -> None:
         super().__init__(network, chosen)
-        self._teacher, self._codes = teacher, codes
+        self._teacher, self._codes = teacher, _rounding()["activation"](span, "nearest_codes")
 
     def handed(self, batches: Sequence[Batch]) -> Batch:
         """Return the batch as it is: the teacher answers in the thread that trains."""
@@ -183,5 +184,5 @@ class _Aware(Supervised):
     def fit(self, handed: Batch, rate: float) -> dict[str, float]:
         """Make one step on one batch."""
         noisy, _ = handed
-        codes, _ = quantize(self._teacher.predict_on_batch(noisy), self._codes)
-        return super().fit(super().handed([(noisy, dequantize(codes, self._codes))]), rate)
+        told = np.asarray(self._codes(self._teacher.predict_on_batch(noisy)))
+        return super().fit(super().handed([(noisy, told)]), rate)
