@@ -48,6 +48,15 @@ def test_none_changes_nothing(catalogue):
     np.testing.assert_array_equal(entry.create(entry.options(), Job())(noisy), noisy)
 
 
+@pytest.mark.parametrize(("times", "told"), [(2, False), (4, True)])
+def test_noise_beyond_what_the_models_have_learned_from_is_told(times, told):
+    noisy = np.random.default_rng(1).normal(scale=times, size=(2, 256, 256)).astype(np.float32)
+    job = Job(ncore=1)
+    settle_tomogan(NetworkOptions(unit=1.0, precision="int8"), Volume(noisy), job)
+    notes = job.tally.notes.get("denoise", [])
+    assert [f"noise of the sample slices is {times:.1f} times" in note for note in notes] == [True] * told
+
+
 @pytest.mark.parametrize("model", model_names())
 def test_an_open_precision_is_settled_as_the_model_advises_and_the_report_says_so(model):
     job = Job(ncore=1)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from tomopy_edge.errors import DataError
-from tomopy_edge.networks.unit import attenuation_unit
+from tomopy_edge.fbp import FilteredBackProjection
+from tomopy_edge.networks.unit import attenuation_unit, noise_level
 
 
 def disc(attenuation=0.004, size=512, radius=150):
@@ -42,3 +43,13 @@ def test_slices_in_which_nothing_absorbs_are_refused(slices):
 def test_slices_of_any_size_have_a_unit():
     for shape in ((1, 5, 5), (2, 127, 200), (3, 300, 129)):
         assert attenuation_unit(np.ones(shape, np.float32)) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("filter_name", ["shepp", "ramlak", "hann"])
+def test_the_noise_of_an_fbp_slice_is_measured_whatever_the_filter_and_the_object(filter_name):
+    theta = np.linspace(0, np.pi, 90, endpoint=False)
+    noise = np.random.default_rng(1).normal(size=(1, 90, 256)).astype(np.float32)
+    slices = FilteredBackProjection(theta, 256, filter_name=filter_name, ncore=1)(noise, 127.5)
+    level = float(slices[0, 64:192, 64:192].std())
+    assert noise_level(slices) == pytest.approx(level, rel=0.1)
+    assert noise_level(slices + disc(attenuation=level, size=256, radius=80)) == pytest.approx(level, rel=0.1)

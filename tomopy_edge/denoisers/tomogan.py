@@ -18,11 +18,14 @@ from tomopy_edge.hookspecs import DenoiserEntry
 from tomopy_edge.job import Job
 from tomopy_edge.networks.manifest import Model, NetworkFile, NetworkSet, Precision, open_model
 from tomopy_edge.networks.slices import Account, SliceNetwork, open_network
-from tomopy_edge.networks.unit import attenuation_unit
+from tomopy_edge.networks.unit import attenuation_unit, noise_level
 from tomopy_edge.options import options
 
 Part = Literal["denoise", "fine_tune"]
 """Which of a model's networks, by its block in the manifest."""
+
+NOISIEST = 3.0
+"""Standard deviation of the noise, in attenuation units, of the noisiest simulated pairs that the models learn from."""
 
 
 @options
@@ -139,6 +142,14 @@ def settle_tomogan(options: NetworkOptions, sample: Volume, job: Job) -> Network
     if options.precision is None:
         job.tally.note("denoise", f"no precision was asked for, so the model's usual one runs: {network.precision}")
     unit = attenuation_unit(sample.slices) if options.unit is None else options.unit
+    noise = noise_level(sample.slices) / unit
+    if noise > NOISIEST:
+        job.tally.note(
+            "denoise",
+            f"the noise of the sample slices is {noise:.1f} times the attenuation of the densest matter, and the "
+            f"shipped models have learned from up to {NOISIEST:g} times: what they show of it may be invented; take "
+            "more views, bin the detector's pixels, or adapt a model to the scan",
+        )
     return replace(options, unit=unit, tile=network.tile, precision=network.precision)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tomopy_edge.data import Float32
 from tomopy_edge.errors import DataError
@@ -13,6 +14,9 @@ BLOCK = 8
 PERCENTILE = 99.5
 RADIUS = 0.95
 """Share of the inscribed circle that counts: its rim holds what lies outside the field of view."""
+
+NORMAL = 1.4826
+"""Standard deviation of a normal distribution, in its median distances from the mean."""
 
 
 def attenuation_unit(slices: Float32) -> float:
@@ -29,18 +33,36 @@ def attenuation_unit(slices: Float32) -> float:
     ------
     DataError : where nothing in the slices absorbs
     """
-    _, y, x = slices.shape
-    block = BLOCK if min(y, x) >= 16 * BLOCK else 1
-    rows, columns = y // block, x // block
-    whole = slices[:, : rows * block, : columns * block]
-    means = whole.reshape(-1, rows, block, columns, block).mean(axis=(2, 4), dtype=np.float64)
-    v, u = np.ogrid[:rows, :columns]
-    middle_v, middle_u = (rows - 1) / 2, (columns - 1) / 2
-    inside = np.hypot(v - middle_v, u - middle_u) <= RADIUS * min(rows, columns) / 2
-    unit = float(np.percentile(means[:, inside], PERCENTILE))
+    block = BLOCK if min(slices.shape[1:]) >= 16 * BLOCK else 1
+    _, means, inside = _blocks(slices, block)
+    unit = float(np.percentile(means[:, :, 0, :, 0][:, inside], PERCENTILE))
     if not unit > 0:
         raise DataError(
             f"nothing in the sample slices absorbs (the {PERCENTILE}th percentile of their attenuation is {unit:.3g} "
             "per pixel), so they cannot be scaled for a network; check flats, darks and the rotation centre"
         )
     return unit
+
+
+def noise_level(slices: Float32) -> float:
+    """Return the standard deviation of the noise of FBP slices, (z, y, x), in their unit; matter adds little to it.
+
+    It is measured by how far pixels are from the mean of their block of 8 x 8, within the same circle as the unit: the
+    median distance, as a normal distribution's standard deviation. Whatever the filter, noise cancels in the mean, and
+    edges are in few of the blocks. It says how large noise is where that hides all else, not how small where it does
+    not: fine texture counts as noise.
+    """
+    whole, means, inside = _blocks(slices, min(BLOCK, *slices.shape[1:]))
+    distances = np.abs(whole - means).transpose(0, 2, 4, 1, 3)[..., inside]
+    return float(np.median(distances)) * NORMAL
+
+
+def _blocks(slices: Float32, block: int) -> tuple[Float32, NDArray[np.float64], NDArray[np.bool_]]:
+    """Return slices in blocks, (z, row, y, column, x), the blocks' means, (z, row, 1, column, 1), and which count."""
+    _, y, x = slices.shape
+    rows, columns = y // block, x // block
+    whole = slices[:, : rows * block, : columns * block].reshape(-1, rows, block, columns, block)
+    v, u = np.ogrid[:rows, :columns]
+    middle_v, middle_u = (rows - 1) / 2, (columns - 1) / 2
+    inside = np.hypot(v - middle_v, u - middle_u) <= RADIUS * min(rows, columns) / 2
+    return whole, whole.mean(axis=(2, 4), dtype=np.float64, keepdims=True), inside
