@@ -48,8 +48,8 @@ def test_none_changes_nothing(catalogue):
     np.testing.assert_array_equal(entry.create(entry.options(), Job())(noisy), noisy)
 
 
-@pytest.mark.parametrize(("times", "told"), [(2, False), (4, True)])
-def test_noise_beyond_what_the_models_have_learned_from_is_told(times, told):
+@pytest.mark.parametrize(("times", "told"), [(1, False), (2, True)])
+def test_noise_that_hides_fine_structure_is_told(times, told):
     noisy = np.random.default_rng(1).normal(scale=times, size=(2, 256, 256)).astype(np.float32)
     job = Job(ncore=1)
     settle_tomogan(NetworkOptions(unit=1.0, precision="int8"), Volume(noisy), job)
