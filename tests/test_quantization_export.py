@@ -62,6 +62,11 @@ def pairs(tmp_path_factory):
     return write_pairs(tmp_path_factory.mktemp("pairs") / "pairs.h5")
 
 
+def moved(network, *_):
+    """What stands for quantization-aware training here: of untrained networks a step gains something by chance only."""
+    return copy_of(network, [1.02 * each for each in network.get_weights()])
+
+
 @pytest.fixture(scope="module")
 def folder(network, pairs, tmp_path_factory):
     """A model folder with both networks, untrained, one of them as if quantization-aware training had moved it."""
@@ -70,7 +75,7 @@ def folder(network, pairs, tmp_path_factory):
     network.save(trained)
     chosen = making.QuantizeOptions(**SIZES | {"tiles": (64, 320), "aware_steps": 1, "batch": 2})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(making, "train_aware", lambda one, *_: copy_of(one, [1.02 * each for each in one.get_weights()]))
+        patch.setattr(making, "train_aware", moved)
         making.quantize_model(trained, pairs, made, chosen, ("tomopy-edge train",))
     answers, shallow = made.parent / "answers.h5", made.parent / "fine_tune.keras"
     write_answers(open_model(str(made)), pairs, answers, most=2, job=Job(ncore=1))
@@ -431,7 +436,8 @@ def command(module, *words):
     return args.run(args)
 
 
-def test_four_commands_make_a_model_folder(pairs, tmp_path, capsys):
+def test_four_commands_make_a_model_folder(pairs, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(making, "train_aware", moved)
     network, shallow, made = tmp_path / "toy.keras", tmp_path / "fine_tune.keras", tmp_path / "toy"
     budget = ("--steps", 1, "--crop", 32, "--batch", 1)
     assert command(train, pairs, network, *budget, "--architecture", "tomogan-compact") == 0
