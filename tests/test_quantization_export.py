@@ -178,6 +178,12 @@ def test_where_aware_training_gains_nothing_there_is_one_int8_network(network, p
     assert not list((tmp_path / "toy").glob("*aware*"))
 
 
+def test_a_fine_tune_network_leaves_the_plain_denoiser_advised_that_was_asked_for(folder, copied):
+    chosen = making.QuantizeOptions(**SIZES | {"float_tiles": ()}, advise="int8-ptq")
+    making.quantize_model(copied / "fine_tune.keras", folder.parent / "answers.h5", copied, chosen)
+    assert open_model(str(copied)).manifest.denoise.advised == "int8-ptq"
+
+
 def test_all_int8_networks_of_a_model_share_scales(folder):
     opened = [LiteRT(path, 1) for path in sorted(folder.glob("toy_*int8*64*.tflite"))]
     assert len(opened) == 3

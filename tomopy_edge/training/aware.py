@@ -183,6 +183,8 @@ class _Aware(Supervised):
 
     def fit(self, handed: Batch, rate: float) -> dict[str, float]:
         """Make one step on one batch."""
+        from keras import ops
+
         noisy, _ = handed
-        told = np.asarray(self._codes(self._teacher.predict_on_batch(noisy)))
+        told = ops.convert_to_numpy(self._codes(self._teacher.predict_on_batch(noisy)))
         return super().fit(super().handed([(noisy, told)]), rate)

@@ -162,8 +162,9 @@ def quantize_model(
             kept["_aware"] = _keras_file(aware)
     sizes = Sizes(tiles, chosen.float_tiles, chosen.batch, chosen.io)
     entries = model.put(part, network.input_shape[-1], kept, exports, sizes)
-    only = chosen.advise == "int8-ptq" and "int8-ptq" not in exports
-    model.advise("int8" if only else chosen.advise)
+    held = {entry["precision"] for entry in model.manifest["denoise"]["networks"]}
+    # The plain network that was to be advised is then the one called int8.
+    model.advise("int8" if chosen.advise == "int8-ptq" and chosen.advise not in held else chosen.advise)
     model.close(commands)
     return entries
 

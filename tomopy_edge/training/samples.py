@@ -75,7 +75,8 @@ class Crops:
         for cut, place in zip(sides, (noisy[..., order], truth), strict=True):
             turned = np.rot90(cut, turns)
             np.multiply(turned[:, ::-1] if mirrored else turned, zoom, out=place, dtype=np.float32)
-            np.add(place, lift, out=place)
+            if lift:
+                np.add(place, lift, out=place)
 
     def _cut(self, rng: np.random.Generator) -> tuple[Any, Any]:
         """Return what is seen of a crop, (y, x, channel), and what is learned of it, (y, x, 1)."""
