@@ -5,6 +5,7 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import logging
+import tempfile
 
 import h5py
 import numpy as np
@@ -16,7 +17,7 @@ pytest.importorskip("tensorflow", reason="the extra `train` is not installed")
 from tomopy_edge.errors import ModelError  # noqa: E402 - after the skips
 from tomopy_edge.networks.litert import LiteRT  # noqa: E402
 from tomopy_edge.networks.quantize import quantize  # noqa: E402
-from tomopy_edge.training import aware  # noqa: E402
+from tomopy_edge.training import aware, loop  # noqa: E402
 from tomopy_edge.training.architectures import ARCHITECTURES, architecture  # noqa: E402
 from tomopy_edge.training.export import export_int8, float_tensors, operators  # noqa: E402
 from tomopy_edge.training.plan import TrainOptions  # noqa: E402
@@ -159,6 +160,17 @@ def test_a_network_that_upsamples_learns_from_crops_smaller_than_the_slices(pair
     assert "step 1," in caplog.text
 
 
+def test_slices_of_any_size_are_judged_on_what_the_poolings_divide(pairs, tmp_path, monkeypatch):
+    with h5py.File(pairs) as whole, h5py.File(tmp_path / "odd.h5", "w") as file:
+        for name in whole:
+            file[name] = whole[name][:, :29, :30]
+    network, judged = lively("tomogan", 1), []
+    monkeypatch.setattr(loop, "judge", lambda _, *sides: judged.append(sides) or loop.Scores(0.1, 20.0, 0.5))
+    ranges = activation_ranges(network, noise(1, 1))
+    aware.train_aware(network, ranges, tmp_path / "odd.h5", budget(steps=1, batch=1))
+    assert [side.shape for side in judged[0]] == [(6, 24, 24, 1), (6, 24, 24)]
+
+
 def test_what_is_taught_is_the_code_nearest_to_the_float_answer(compact, pairs, monkeypatch):
     network, ranges = compact
     taught, fit = [], aware.Supervised.fit
@@ -204,6 +216,24 @@ def test_a_diverging_training_stops_and_leaves_the_network_as_it_is(compact, pai
     with caplog.at_level(logging.WARNING):
         assert aware.train_aware(network, ranges, pairs, chosen) is None
     assert "gained nothing: the network stays as it is" in caplog.text
+
+
+def test_ctrl_c_stops_the_training_and_leaves_no_file(compact, pairs, tmp_path, monkeypatch):
+    network, ranges = compact
+    draw, held = aware.Crops.draw, []
+
+    def interrupted(crops, step):
+        if step == 3:
+            held.extend(path.name for path in tmp_path.rglob("*") if path.is_file())
+            raise KeyboardInterrupt
+        return draw(crops, step)
+
+    monkeypatch.setattr(aware.Crops, "draw", interrupted)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with pytest.raises(KeyboardInterrupt):
+        aware.train_aware(network, ranges, pairs, budget(steps=9, batch=1, check_every=1))
+    assert "last.npz" in held
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_budget_in_minutes_ends(compact, pairs, caplog):

@@ -24,13 +24,15 @@ from tomopy_edge.job import Job  # noqa: E402
 from tomopy_edge.networks.litert import LiteRT  # noqa: E402
 from tomopy_edge.networks.manifest import open_model  # noqa: E402
 from tomopy_edge.networks.quantize import dequantize, quantize  # noqa: E402
-from tomopy_edge.training import calibration, export  # noqa: E402
+from tomopy_edge.training import calibration, comparison, export  # noqa: E402
 from tomopy_edge.training import quantize as making  # noqa: E402
 from tomopy_edge.training.architectures import architecture  # noqa: E402
 from tomopy_edge.training.aware import copy_of  # noqa: E402
 from tomopy_edge.training.comparison import compare_model  # noqa: E402
 from tomopy_edge.training.fine_tune import build_fine_tune, write_answers  # noqa: E402
+from tomopy_edge.training.folder import _is_made_of  # noqa: E402
 from tomopy_edge.training.samples import Crops  # noqa: E402
+from tomopy_edge.training.surgery import with_uint8  # noqa: E402
 
 # TensorFlow's variables do not know numpy 2's copy keyword yet.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -272,6 +274,28 @@ def test_quantizing_the_same_network_again_keeps_what_was_made_from_it(copied, p
     assert not (copied / "toy_int8_320.tflite").exists()
 
 
+def test_the_same_network_for_other_tiles_keeps_its_fine_tune_network(copied, pairs, caplog):
+    chosen = making.QuantizeOptions(**SIZES | {"tiles": (128,)})
+    making.quantize_model(copied / "toy.keras", pairs, copied, chosen)
+    manifest = open_model(str(copied)).manifest
+    assert {one.tile for one in manifest.denoise.networks if one.precision == "int8"} == {128}
+    assert ("chained", 64, 1) in held(copied)
+    assert [one.file for one in manifest.fine_tune.networks] == ["fine_tune_int8_64.tflite"]
+    assert "fine_tune.keras" in manifest.files
+    assert "Fine-Tune" not in caplog.text
+
+
+def test_a_partner_is_known_by_its_network_whatever_its_tiles_and_ends(folder):
+    small, large = ((folder / f"toy_int8-ptq_{edge}.tflite").read_bytes() for edge in (64, 320))
+    aware = (folder / "toy_int8_64.tflite").read_bytes()
+    for made, io in ((small, "int8"), (with_uint8(small), "uint8")):
+        partner = {"tile": 64, "io": io, "sha256": hashlib.sha256(made).hexdigest()}
+        assert _is_made_of(partner, {"int8-ptq": large, "int8": aware}, 4)
+        assert _is_made_of(partner, {"int8": large}, 4)
+        assert not _is_made_of(partner, {"int8-ptq": aware, "int8": large}, 4)
+        assert not _is_made_of(partner | {"tile": 68}, {"int8": large}, 8)
+
+
 def test_another_network_drops_what_was_made_from_the_old_one_and_says_so(copied, pairs, tmp_path, caplog):
     add_onnx(copied)
     advise_the_chain(copied)
@@ -283,7 +307,8 @@ def test_another_network_drops_what_was_made_from_the_old_one_and_says_so(copied
     manifest = open_model(str(copied)).manifest
     assert (manifest.fine_tune, manifest.denoise.onnx, manifest.denoise.advised) == (None, (), "int8")
     assert "advised its chained network, which is gone; it advises int8 now" in caplog.text
-    assert "its Fine-Tune network mended another int8 network and is dropped; train it anew" in caplog.text
+    assert "its Fine-Tune network mended another int8 network and is dropped, chained files and all" in caplog.text
+    assert "fine_tune.keras: removed" in caplog.text
     assert "toy_float_64.onnx: removed" in caplog.text
     left = {path.name for path in copied.iterdir()}
     assert left == {
@@ -344,8 +369,9 @@ def test_what_is_interrupted_midway_leaves_the_folder_as_it_was(copied, pairs, m
 
 def test_a_renamed_folders_new_denoiser_brings_its_own_name_and_takes_the_old_one_away(copied, pairs, tmp_path):
     renamed = copied.rename(tmp_path / "my_net")
+    architecture("tomogan-compact").build().save(tmp_path / "new.keras")
     said = {"name": "my_net", "summary": "mine", "trained_seed": 7, "licence": "MIT", "tiles": (128,)}
-    making.quantize_model(renamed / "toy.keras", pairs, renamed, making.QuantizeOptions(**SIZES | said))
+    making.quantize_model(tmp_path / "new.keras", pairs, renamed, making.QuantizeOptions(**SIZES | said))
     manifest = open_model(str(renamed)).manifest
     assert (manifest.name, manifest.summary, manifest.seed, manifest.licence) == ("my_net", "mine", 7, "MIT")
     assert list(manifest.files) == ["my_net.keras"]
@@ -465,14 +491,37 @@ def test_four_commands_make_a_model_folder(pairs, tmp_path, capsys, monkeypatch)
     assert [network.file for network in manifest.fine_tune.networks] == ["fine_tune_int8_64.tflite"]
 
 
-def test_ctrl_c_in_training_says_how_to_go_on(pairs, tmp_path, capsys, monkeypatch):
-    def interrupted(*_):
-        raise KeyboardInterrupt
+def interrupted(*_):
+    raise KeyboardInterrupt
 
+
+def test_ctrl_c_in_training_says_how_to_go_on(pairs, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(Crops, "draw", interrupted)
     assert command(train, pairs, tmp_path / "toy.keras", "--steps", 1, "--crop", 32) == 130
     assert "go on with the same command and --resume" in capsys.readouterr().err
     assert (tmp_path / "toy.keras.training" / "last.npz").exists()
+
+
+PLAIN = ("--samples", 4, "--tiles", 64, "--float-tiles", 64)
+
+
+def test_ctrl_c_in_quantization_aware_training_leaves_things_as_they_were_and_says_so(
+    copied, pairs, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(making, "train_aware", interrupted)
+    before, new = contents(copied), tmp_path / "new"
+    for made, words in ((new, "was not made"), (copied, "is as it was")):
+        assert command(quantize_command, copied / "toy.keras", pairs, made, *PLAIN, "--aware-steps", 9) == 130
+        assert f"stopped; {made} {words}; start again with the same command" in capsys.readouterr().err
+    assert not new.exists()
+    assert contents(copied) == before
+
+
+def test_ctrl_c_in_the_comparison_says_that_the_model_is_whole(folder, pairs, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(comparison, "compare_model", interrupted)
+    assert command(quantize_command, folder / "toy.keras", pairs, tmp_path / "new", *PLAIN) == 130
+    assert "stopped; " + str(tmp_path / "new") + " is whole; only its comparison" in capsys.readouterr().err
+    assert held(tmp_path / "new") == {("int8", 64, 1), ("float", 64, 1)}
 
 
 def test_a_missing_backend_is_told_with_its_remedy(pairs, tmp_path, monkeypatch):

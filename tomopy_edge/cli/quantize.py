@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any, get_args
 
+from tomopy_edge.cli import STOPPED
 from tomopy_edge.cli.command_line import command_line
 from tomopy_edge.cli.network_flags import add_aware_minutes, add_samples, add_tiles
 from tomopy_edge.cli.scan_options import positive
@@ -92,8 +94,15 @@ def run(args: argparse.Namespace) -> int:
         chosen = QuantizeOptions(name=args.folder.resolve().name, **same, **sizes)
     except ValueError as error:
         raise ModelError(f"quantize: {error}") from None
-    quantize_model(args.network, args.pairs, args.folder, chosen, commands, tuple(args.also))
-    print(f"model: {args.folder}")  # noqa: T201 - what the command is for
-    for name, scores in compare_model(args.folder, args.network, args.pairs).items():
-        print(f"{name:>9}: PSNR {scores.psnr:.2f} dB, SSIM {scores.ssim:.4f}")  # noqa: T201
+    left = f"{'is as it was' if args.folder.exists() else 'was not made'}; start again with the same command"
+    try:
+        quantize_model(args.network, args.pairs, args.folder, chosen, commands, tuple(args.also))
+        left = "is whole; only its comparison with the float network is missing"
+        print(f"model: {args.folder}")  # noqa: T201 - what the command is for
+        for name, scores in compare_model(args.folder, args.network, args.pairs).items():
+            print(f"{name:>9}: PSNR {scores.psnr:.2f} dB, SSIM {scores.ssim:.4f}")  # noqa: T201
+    except KeyboardInterrupt:
+        # What was trained so far is not kept: the command in the manifest could not make it again.
+        sys.stderr.write(f"tomopy-edge: stopped; {args.folder} {left}\n")
+        return STOPPED
     return 0

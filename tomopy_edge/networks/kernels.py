@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 
 from tomopy_edge.compiler import kernel
 from tomopy_edge.data import Float32, Int8
-
-LOWEST, HIGHEST = np.int8(-128), np.int8(127)
+from tomopy_edge.networks.quantize import HIGHEST, LOWEST
 
 CALM = 2
 """Codes that a pixel and its eight neighbours span where nothing but rounding sets them apart."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from tomopy_edge.data import Float32, Scan
 from tomopy_edge.fbp import FilteredBackProjection, FilterName
+from tomopy_edge.fbp.axis import radii
 from tomopy_edge.job import Job
 from tomopy_edge.networks.unit import attenuation_unit
 from tomopy_edge.simulation.anatomy import VoxelVolume
@@ -135,7 +136,7 @@ def _attempt(rng: np.random.Generator, columns: int, kind: str, volumes: Sequenc
     slices = fbp(line_integrals_of(simulated.scan), misplaced)
     truth = truth_within(simulated, fbp) if truncated else simulated.truth()
     unit = attenuation_unit(slices)
-    inside = _circle(columns)
+    inside = radii((columns, columns)) <= columns / 2 - 1
     if rng.random() < MASKED:
         slices, truth = slices * inside, truth * inside
     noise = float((slices[ROWS // 2] - truth)[inside].std()) / unit
@@ -153,11 +154,6 @@ def truth_within(simulated: SimulatedScan, fbp: FilteredBackProjection) -> Float
     middle = simulated.line_integrals[len(simulated.line_integrals) // 2]
     brightening = gaussian_filter(fbp(middle[np.newaxis], simulated.center)[0] - truth, SMOOTH)
     return np.asarray(truth + brightening, np.float32)
-
-
-def _circle(columns: int) -> np.ndarray:
-    v, u = np.ogrid[:columns, :columns]
-    return np.hypot(v - columns / 2 + 1, u - columns / 2) <= columns / 2 - 1
 
 
 def line_integrals_of(scan: Scan) -> Float32:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tomopy_edge.errors import ModelError
-from tomopy_edge.training.architectures import architecture_of
+from tomopy_edge.training.generator import MULTIPLE
 from tomopy_edge.training.keras_files import load_network
 from tomopy_edge.training.learners import Batch, Supervised
 from tomopy_edge.training.loop import DivergedError, Loop, judged_error
@@ -22,6 +22,7 @@ from tomopy_edge.training.plan import TrainOptions
 from tomopy_edge.training.ranges import Span, inputs_of, nudged, stored_layers
 from tomopy_edge.training.samples import Crops
 from tomopy_edge.training.scores import judge
+from tomopy_edge.training.train import held_out_pairs
 
 log = logging.getLogger(__name__)
 
@@ -124,7 +125,6 @@ def train_aware(network: Any, ranges: dict[str, Span], pairs: Path, chosen: Trai
     pairs : see `simulation.files.write_pairs`
     chosen : how long, and how
     """
-    multiple = architecture_of(network, network.name).multiple
     # Copies: Keras traces a network that met two sizes anew for any size, and upsampling fails in that.
     teacher, examiner = (copy_of(network, network.get_weights()) for _ in range(2))
     span = nudged(ranges[stored_layers(network)[network.layers[-1].name]])
@@ -132,10 +132,9 @@ def train_aware(network: Any, ranges: dict[str, Span], pairs: Path, chosen: Trai
     with open_pairs(pairs, network.input_shape[-1]) as file, tempfile.TemporaryDirectory() as place:
         least = min(chosen.crop, *file["train_gt"].shape[1:])
         crops = Crops(
-            *(file["train_ns"], file["train_gt"], least - least % multiple, chosen.batch, chosen.seed, chosen.vary)
+            *(file["train_ns"], file["train_gt"], least - least % MULTIPLE, chosen.batch, chosen.seed, chosen.vary)
         )
-        y, x = (edge // multiple * multiple for edge in file["test_gt"].shape[1:])
-        noisy = file["test_ns"][:HELD_OUT, :y, :x].astype(np.float32)
+        noisy = held_out_pairs(file, HELD_OUT)[0].astype(np.float32)
         wanted = np.stack([examiner.predict_on_batch(one[None])[0, ..., 0] for one in noisy])
         first = judge(learner.network, noisy, wanted)
         log.info("int8 against float on held-out pairs before training: PSNR %.2f, SSIM %.4f", first.psnr, first.ssim)

@@ -110,14 +110,13 @@ class ModelFolder:
         ------
         ModelError : where the folder holds none
         """
-        for precision in PARTNERS:
-            for entry in self.manifest["denoise"]["networks"]:
-                if entry["precision"] == precision and entry.get("batch", 1) == 1:
-                    try:
-                        return with_int8((self.path / entry["file"]).read_bytes())
-                    except OSError as error:
-                        raise ModelError(f"{self.path / entry['file']}: cannot be read: {error.strerror}") from None
-        raise ModelError(f"{self.path}: holds no int8 denoiser for a Fine-Tune network")
+        if (entry := _partner(self.manifest["denoise"]["networks"])) is None:
+            raise ModelError(f"{self.path}: holds no int8 denoiser for a Fine-Tune network")
+        file = self.path / entry["file"]
+        try:
+            return with_int8(file.read_bytes())
+        except OSError as error:
+            raise ModelError(f"{file}: cannot be read: {error.strerror}") from None
 
     def put(
         self,
@@ -155,11 +154,13 @@ class ModelFolder:
         self.manifest[part.block] = block
         if part.block == FINE_TUNE:
             return entries + self._chain(part, with_int8(exports["int8"]), sizes.io)
-        if _partners(old.get("networks", ())) & _partners(entries):
+        if _is_made_of(_partner(old.get("networks", ())), exports, part.multiple):
             block["networks"] = entries + [one for one in old["networks"] if one["precision"] == CHAINED]
-        elif self.manifest.pop("fine_tune", None):
+        elif self.manifest.pop(FINE_TUNE, None):
             log.warning(
-                "%s: its Fine-Tune network mended another int8 network and is dropped; train it anew", self.path
+                "%s: its Fine-Tune network mended another int8 network and is dropped, chained files and all; "
+                "train one anew with tomopy-edge train --fine-tune",
+                self.path,
             )
             self.manifest["files"] = dict(_others(self.manifest["files"], fine_tune=True))
         return entries
@@ -243,10 +244,18 @@ def _files(precision: str, sizes: Sizes) -> Iterator[tuple[int, int, str]]:
         yield from ((edge, sizes.batch, sizes.io) for edge in sizes.tiles if edge <= BATCHED_UP_TO)
 
 
-def _partners(entries: Iterable[dict[str, Any]]) -> set[str]:
-    """Return the sha256 of the int8 networks, of a denoiser's entries, that a Fine-Tune network works behind."""
-    by_precision = {name: {one["sha256"] for one in entries if one["precision"] == name} for name in PARTNERS}
-    return next((digests for digests in by_precision.values() if digests), set())
+def _partner(entries: Iterable[dict[str, Any]]) -> dict[str, Any] | None:
+    """Return the first int8 file, of a denoiser's entries, that a Fine-Tune network works behind, or None."""
+    singles = [one for one in entries if one["precision"] in PARTNERS and one.get("batch", 1) == 1]
+    return min(singles, key=lambda one: PARTNERS.index(one["precision"]), default=None)
+
+
+def _is_made_of(partner: dict[str, Any] | None, exports: Mapping[str, bytes], multiple: int) -> bool:
+    """Return whether new exports hold an older partner of a Fine-Tune network, for whichever tiles it was written."""
+    if partner is None or partner["tile"] % multiple:
+        return False
+    made = with_tile(next(exports[name] for name in PARTNERS if name in exports), partner["tile"])
+    return bool(partner["sha256"] == _sha256(with_uint8(made) if partner.get("io") == "uint8" else made))
 
 
 def _named(manifest: dict[str, Any]) -> Iterator[tuple[str, str]]:

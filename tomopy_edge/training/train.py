@@ -88,7 +88,7 @@ def train(
             teacher=None if answers is None else held(answers),
             share=chosen.teacher_share,
         )
-        held_out = _held_out(sides, chosen.check_pairs)
+        held_out = held_out_pairs(sides, chosen.check_pairs)
         taught_by = "none" if answers is None else str(answers.file.attrs["teacher"])
         loop = Loop(learner, build, model, folder, chosen, origin_of(pairs, teacher=taught_by), resume=resume)
         try:
@@ -116,6 +116,22 @@ def check_model(model: Path, *, resume: bool) -> None:
         )
 
 
+def held_out_pairs(sides: Any, most: int) -> tuple[Any, Any]:
+    """Return the first held-out pairs, as many pixels of them as any of our networks takes.
+
+    Parameters
+    ----------
+    sides : what `pairs_file.open_pairs` yields
+    most : how many pairs
+
+    Returns
+    -------
+    (pair, y, x, channel) noisy and (pair, y, x) truth; y and x are multiples of 8, which the deepest poolings need
+    """
+    y, x = (edge // MULTIPLE * MULTIPLE for edge in sides["test_gt"].shape[1:])
+    return sides["test_ns"][:most, :y, :x], sides["test_gt"][:most, :y, :x]
+
+
 def _learner(network: Any, chosen: TrainOptions) -> Learner:
     return Adversarial(network, chosen) if chosen.loss == "gan" else Supervised(network, chosen)
 
@@ -134,9 +150,3 @@ def _start_from(path: Path, network: Any) -> None:
 
 def _as_it_is(side: Any) -> Any:
     return side
-
-
-def _held_out(file: Any, most: int) -> tuple[Any, Any]:
-    """Return held-out pairs, as many pixels of them as a network with poolings takes."""
-    _, y, x = (edge // MULTIPLE * MULTIPLE for edge in file["test_gt"].shape)
-    return file["test_ns"][:most][:, :y, :x], file["test_gt"][:most][:, :y, :x]
