@@ -68,16 +68,19 @@ def test_the_export_is_int8_from_end_to_end_and_rescales_nowhere(exported):
 
 def test_the_export_has_the_ranges_that_it_was_given(exported):
     network, ranges, _, backend = exported
-    for params, layer in ((backend.input_params, network.layers[0]), (backend.output_params, network.layers[-1])):
+    for params, layer in (
+        (backend.ends.input_params, network.layers[0]),
+        (backend.ends.output_params, network.layers[-1]),
+    ):
         assert (params.lowest, params.highest) == pytest.approx(nudged(ranges[layer.name]), rel=1e-6)
 
 
 def test_the_simulation_gives_the_codes_of_the_export(exported):
     network, ranges, _, backend = exported
     tiles = noise(1, network.input_shape[-1], seed=9)
-    codes = backend.infer(quantize(tiles, backend.input_params)[0])
+    codes = backend.infer(quantize(tiles, backend.ends.input_params)[0])
     simulated = aware.simulate(network, ranges, (1, TILE, TILE)).predict_on_batch(tiles)[..., 0]
-    expected = quantize(simulated, backend.output_params)[0]
+    expected = quantize(simulated, backend.ends.output_params)[0]
     off = np.abs(codes.astype(int) - expected)
     # Each of its up to 18 roundings may fall to the other side, where LiteRT computes in integers.
     assert np.percentile(off, 99) <= 3

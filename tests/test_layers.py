@@ -7,11 +7,12 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "tomopy_edge"
 LAYERS = [
-    {"compiler", "errors", "version", "shipped", "yaml_text"},
+    {"codes", "compiler", "errors", "version", "shipped", "yaml_text"},
     {"data", "options", "strict", "progress", "tomopy_library"},
-    {"job"},
+    {"backend", "job"},
     {"hookspecs"},
-    {"catalogue", "readers", "fbp", "networks", "rotation_axis"},
+    {"catalogue"},
+    {"readers", "fbp", "networks", "rotation_axis"},
     {"writers"},
     {"output", "drawing", "denoisers", "reconstructors"},
     {"contact_sheet", "stages"},

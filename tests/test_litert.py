@@ -17,12 +17,12 @@ FILES = [(part, file) for part, networks in PARTS.items() for file in networks.n
 
 def noisy_tiles(backend, seed=0):
     """Tiles of a disc with noise, as the backend takes them."""
-    count, tile, _, channels = backend.shape
+    count, tile, _, channels = backend.ends.shape
     v, u = np.ogrid[:tile, :tile]
     disc = np.where(np.hypot(v - tile / 2, u - tile / 2) < tile / 3, 1, 0)[None, :, :, None]
     noise = np.random.default_rng(seed).normal(scale=0.2, size=(count, tile, tile, channels))
     tiles = (disc + noise).astype(np.float32)
-    return tiles if backend.input_params is None else quantize(tiles, backend.input_params)[0]
+    return tiles if backend.ends.input_params is None else quantize(tiles, backend.ends.input_params)[0]
 
 
 @pytest.fixture(params=FILES, ids=lambda entry: entry[1].file)
@@ -69,8 +69,8 @@ def test_int8_answers_lie_near_the_float_ones():
     }
     exact, coded = by_precision["float", 256], by_precision["int8", 256]
     tiles = noisy_tiles(exact)
-    codes, _ = quantize(tiles, coded.input_params)
-    difference = dequantize(coded.infer(codes), coded.output_params) - exact.infer(tiles)
+    codes, _ = quantize(tiles, coded.ends.input_params)
+    difference = dequantize(coded.infer(codes), coded.ends.output_params) - exact.infer(tiles)
     assert np.sqrt(np.square(difference).mean()) < 0.02
 
 

@@ -144,8 +144,8 @@ def test_a_model_folder_reads_back_and_its_files_are_what_the_manifest_says(fold
     for networks in (model.manifest.denoise, model.manifest.fine_tune):
         for network in networks.networks:
             backend = LiteRT(model.path(network.file, network.sha256), 1)
-            assert backend.shape == (network.batch, network.tile, network.tile, networks.channels)
-            assert (backend.input_params is None) == (network.precision == "float")
+            assert backend.ends.shape == (network.batch, network.tile, network.tile, networks.channels)
+            assert (backend.ends.input_params is None) == (network.precision == "float")
     assert set(model.manifest.files) == {"toy.keras", "toy_aware.keras", "fine_tune.keras"}
     for file, digest in model.manifest.files.items():
         model.path(file, digest)
@@ -189,7 +189,7 @@ def test_a_fine_tune_network_leaves_the_plain_denoiser_advised_that_was_asked_fo
 def test_all_int8_networks_of_a_model_share_scales(folder):
     opened = [LiteRT(path, 1) for path in sorted(folder.glob("toy_*int8*64*.tflite"))]
     assert len(opened) == 3
-    assert len({(one.input_params, one.output_params) for one in opened}) == 1
+    assert len({(one.ends.input_params, one.ends.output_params) for one in opened}) == 1
 
 
 def test_a_chained_network_looks_further_than_its_denoiser(folder):
@@ -213,8 +213,8 @@ def test_fine_tune_learns_from_the_plain_and_the_trained_network_in_turn(folder,
     plain, trained = (LiteRT(folder / f"toy_{name}_64.tflite", 1) for name in ("int8-ptq", "int8"))
     with h5py.File(pairs) as file, h5py.File(folder.parent / "answers.h5") as answers:
         for i, backend in enumerate((plain, trained)):
-            codes = quantize(file["train_ns"][i : i + 1], backend.input_params)[0]
-            expected = dequantize(backend.infer(codes), backend.output_params)[0]
+            codes = quantize(file["train_ns"][i : i + 1], backend.ends.input_params)[0]
+            expected = dequantize(backend.infer(codes), backend.ends.output_params)[0]
             # Beyond the reach of the rim, which is a slice's own there and another in a tile.
             np.testing.assert_array_equal(answers["train_ns"][i, 16:-16, 16:-16, 0], expected[16:-16, 16:-16])
         assert answers.attrs["pairs"] == str(pairs)
@@ -222,8 +222,8 @@ def test_fine_tune_learns_from_the_plain_and_the_trained_network_in_turn(folder,
 
 def test_the_fine_tune_network_takes_the_denoisers_codes_as_they_are(folder):
     given, taken = LiteRT(folder / "toy_int8_64.tflite", 1), LiteRT(folder / "fine_tune_int8_64.tflite", 1)
-    assert taken.input_params.scale == pytest.approx(given.output_params.scale, rel=1e-5)
-    assert taken.input_params.zero_point == given.output_params.zero_point
+    assert taken.ends.input_params.scale == pytest.approx(given.ends.output_params.scale, rel=1e-5)
+    assert taken.ends.input_params.zero_point == given.ends.output_params.zero_point
 
 
 def test_the_comparison_scores_all_networks_of_a_model(folder, pairs):
@@ -391,7 +391,7 @@ def test_chained_files_are_called_as_their_denoiser_whatever_its_name(folder, co
     chained = [one for one in open_model(str(renamed)).manifest.denoise.networks if one.precision == "chained"]
     assert {one.io for one in chained} == {"uint8"}
     assert chained[0].file == "an_int8_net_chained_64_uint8.tflite"
-    assert LiteRT(renamed / chained[0].file, 1).uint8
+    assert LiteRT(renamed / chained[0].file, 1).ends.io == "uint8"
 
 
 def test_a_wrong_manifest_is_named_with_its_field(copied, pairs):
@@ -410,7 +410,7 @@ def test_uint8_networks_say_so_in_their_name_and_in_the_manifest(network, tmp_pa
     making.quantize_model(tmp_path / "one.keras", pairs, tmp_path / "toy", chosen)
     (file,) = open_model(str(tmp_path / "toy")).manifest.denoise.networks
     assert (file.file, file.io) == ("toy_int8_64_uint8.tflite", "uint8")
-    assert LiteRT(tmp_path / "toy" / file.file, 1).uint8
+    assert LiteRT(tmp_path / "toy" / file.file, 1).ends.io == "uint8"
 
 
 def test_a_tile_that_does_not_suit_the_network_is_refused_before_anything_is_done(network, pairs, tmp_path):

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.lib.stride_tricks import sliding_window_view
 
-from tomopy_edge.networks.quantize import QuantParams, dequantize, dequantize_slices, quantize
+from tomopy_edge.codes import QuantParams
+from tomopy_edge.networks.quantize import dequantize, dequantize_slices, quantize
 from tomopy_edge.networks.workers import Workers
 
 

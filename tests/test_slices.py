@@ -6,35 +6,39 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from tomopy_edge.backend import Backend, Ends
+from tomopy_edge.codes import QuantParams
 from tomopy_edge.errors import ModelError
 from tomopy_edge.job import Tally
 from tomopy_edge.networks.manifest import Model, open_model
-from tomopy_edge.networks.quantize import QuantParams, dequantize
+from tomopy_edge.networks.quantize import dequantize
 from tomopy_edge.networks.slices import Account, SliceNetwork, open_network
 from tomopy_edge.networks.tiling import TileGrid
 
 
-class Middle:
+class Middle(Backend):
     """A network that returns its middle channel, with a buffer it reuses as careless runtimes do."""
 
-    def __init__(self, *, batch=4, tile=16, channels=1, params=None):
-        self.shape = (batch, tile, tile, channels)
-        self.input_params = self.output_params = params
+    def __init__(self, *, batch=4, tile=16, channels=1, params=None, io=None):
+        io = io or ("float32" if params is None else "int8")
+        super().__init__(Ends((batch, tile, tile, channels), params, params, io), "numpy")
         self.seen = 0
+        self._buffer = np.empty((batch, tile, tile, 1), io)
 
-    def infer(self, tiles):
-        assert tiles.shape == self.shape
-        assert tiles.dtype == (np.float32 if self.input_params is None else np.int8)
-        self.seen += len(tiles)
-        return tiles[..., self.shape[3] // 2]
+    def _run(self, batch):
+        assert batch.shape == self.ends.shape
+        assert batch.dtype == self.ends.io
+        self.seen += len(batch)
+        self._buffer[..., 0] = batch[..., self.ends.shape[3] // 2]
+        return self._buffer
 
-    def close(self):
+    def _free(self):
         self.seen = -1
 
 
 def run(network, noisy, halo=3, stride=10, threads=1):
     tally = Tally()
-    grid = TileGrid(noisy.shape[1:], network.shape[1], halo, stride)
+    grid = TileGrid(noisy.shape[1:], network.ends.shape[1], halo, stride)
     return SliceNetwork(network, grid, Account("denoise", tally), threads=threads)(noisy), tally
 
 

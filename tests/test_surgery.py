@@ -83,9 +83,9 @@ def test_a_tile_that_a_level_of_the_network_does_not_divide_is_refused(made):
 def test_uint8_ends_are_hidden_and_give_the_same_codes(made, opened):
     _, tflite = made
     plain, hidden = opened(tflite), opened(with_uint8(tflite))
-    assert hidden.uint8
-    assert not plain.uint8
-    assert (hidden.input_params, hidden.output_params) == (plain.input_params, plain.output_params)
+    assert hidden.ends.io == "uint8"
+    assert plain.ends.io == "int8"
+    assert (hidden.ends.input_params, hidden.ends.output_params) == (plain.ends.input_params, plain.ends.output_params)
     tiles = codes(1, 32, 32)
     answer = hidden.infer(tiles)
     assert answer.dtype == np.int8
@@ -102,5 +102,5 @@ def test_uint8_ends_come_off_again(made, opened):
 
 
 def test_the_output_span_is_that_of_its_codes(made, opened):
-    params = opened(made[1]).output_params
+    params = opened(made[1]).ends.output_params
     assert output_span(made[1]) == (params.lowest, params.highest)

@@ -1,8 +1,10 @@
 """Reconstruct and denoise X-ray tomography at the instrument."""
 
+from tomopy_edge.backend import Backend, Ends, Placement, Probe
 from tomopy_edge.data import Scan, Sinograms, Transmission, Volume
-from tomopy_edge.errors import DataError, EdgeError, ModelError, OutputError, PluginError, RecipeError
+from tomopy_edge.errors import BackendError, DataError, EdgeError, ModelError, OutputError, PluginError, RecipeError
 from tomopy_edge.hookspecs import (
+    BackendEntry,
     Choice,
     Denoiser,
     DenoiserEntry,
@@ -19,15 +21,21 @@ from tomopy_edge.run_scan import run
 from tomopy_edge.version import __version__
 
 __all__ = [
+    "Backend",
+    "BackendEntry",
+    "BackendError",
     "Choice",
     "DataError",
     "Denoiser",
     "DenoiserEntry",
     "EdgeError",
+    "Ends",
     "Job",
     "ModelError",
     "OutputError",
+    "Placement",
     "PluginError",
+    "Probe",
     "RecipeError",
     "ReconstructorEntry",
     "Scan",

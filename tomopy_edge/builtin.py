@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tomopy_edge.denoisers import classical, none, tomogan
-from tomopy_edge.hookspecs import DenoiserEntry, ReconstructorEntry, StageEntry, hookimpl
+from tomopy_edge.hookspecs import BackendEntry, DenoiserEntry, ReconstructorEntry, StageEntry, hookimpl
+from tomopy_edge.networks import litert
 from tomopy_edge.reconstructors import fbp
 from tomopy_edge.reconstructors import tomopy as tomopy_algorithms
 from tomopy_edge.stages import (
@@ -51,3 +52,9 @@ def tomopy_edge_denoisers() -> Iterator[DenoiserEntry]:
     yield none.ENTRY
     yield classical.TOTAL_VARIATION
     yield classical.NON_LOCAL_MEANS
+
+
+@hookimpl
+def tomopy_edge_backends() -> Iterator[BackendEntry]:
+    """Offer what networks run on."""
+    yield litert.ENTRY

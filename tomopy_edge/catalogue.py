@@ -10,11 +10,11 @@ from typing import Any, TypeVar, cast
 import pluggy
 
 from tomopy_edge.errors import PluginError, did_you_mean
-from tomopy_edge.hookspecs import DenoiserEntry, ReconstructorEntry, StageEntry
+from tomopy_edge.hookspecs import BackendEntry, DenoiserEntry, ReconstructorEntry, StageEntry
 
 log = logging.getLogger(__name__)
 
-E = TypeVar("E", StageEntry, ReconstructorEntry, DenoiserEntry)
+E = TypeVar("E", StageEntry, ReconstructorEntry, DenoiserEntry, BackendEntry)
 
 
 @dataclass(frozen=True)
@@ -23,12 +23,13 @@ class Catalogue:
 
     Attributes
     ----------
-    stages, reconstructors, denoisers : name -> entry, the built-in ones first
+    stages, reconstructors, denoisers, backends : name -> entry, the built-in ones first
     """
 
     stages: Mapping[str, StageEntry]
     reconstructors: Mapping[str, ReconstructorEntry]
     denoisers: Mapping[str, DenoiserEntry]
+    backends: Mapping[str, BackendEntry]
 
 
 def ask(manager: pluggy.PluginManager) -> Catalogue:
@@ -44,6 +45,7 @@ def ask(manager: pluggy.PluginManager) -> Catalogue:
         _by_name("stage", manager.hook.tomopy_edge_stages, StageEntry),
         _by_name("algorithm", manager.hook.tomopy_edge_reconstructors, ReconstructorEntry),
         _by_name("denoiser", manager.hook.tomopy_edge_denoisers, DenoiserEntry),
+        _by_name("runtime", manager.hook.tomopy_edge_backends, BackendEntry),
     )
 
 
@@ -88,6 +90,6 @@ def _fault(entry: Any, entry_type: type[Any]) -> str | None:
     if not isinstance(entry, entry_type):
         return f"expected a {entry_type.__name__}"
     # Without the decorator's rules a misspelt option would be dropped in silence.
-    if not hasattr(entry.options, "__pydantic_config__"):
+    if entry_type is not BackendEntry and not hasattr(entry.options, "__pydantic_config__"):
         return f"its options class {entry.options.__name__} is not made by tomopy_edge.options"
     return None

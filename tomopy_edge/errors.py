@@ -36,6 +36,10 @@ class ModelError(EdgeError):
     """A model folder or a network file does not hold what it should."""
 
 
+class BackendError(EdgeError):
+    """A runtime that is to run networks does not work on this machine, or a device of it was lost."""
+
+
 class OutputError(EdgeError):
     """The output cannot be written where it was asked for."""
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import pluggy
 
+from tomopy_edge.backend import Backend, Placement, Probe
 from tomopy_edge.data import Float32, Sinograms, Volume
 from tomopy_edge.job import Job
 
@@ -55,7 +57,7 @@ def keep(options: Any, sample: Any, job: Job) -> Any:  # noqa: ARG001 - the form
     return options
 
 
-def accept(options: Any) -> None:
+def accept(options: Any, catalogue: Any) -> None:
     """Accept `options`: they name nothing that could be missing."""
 
 
@@ -70,7 +72,8 @@ class DenoiserEntry:
     options : the `@options` class that its recipe block is read into
     create : makes the denoiser from its options; import anything heavy in here, not at the top of the plugin
     settle : returns the options with everything left open found on sample slices (a `Volume`), once for each scan
-    check : raises an `EdgeError` where the options name what is not there, such as a model; before any data is read
+    check : raises an `EdgeError` where the options name what is not there, such as a model; called with them and the
+        catalogue before any data is read
     """
 
     name: str
@@ -78,7 +81,7 @@ class DenoiserEntry:
     options: type[Any]
     create: Callable[[Any, Job], Denoiser]
     settle: Callable[[Any, Volume, Job], Any] = keep
-    check: Callable[[Any], None] = accept
+    check: Callable[[Any, Any], None] = accept
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,36 @@ class ReconstructorEntry:
     summary: str
     options: type[Any]
     create: Callable[[Any, Job], Reconstructor]
-    check: Callable[[Any], None] = accept
+    check: Callable[[Any, Any], None] = accept
+
+
+@dataclass(frozen=True)
+class BackendEntry:
+    """A runtime on offer: something that runs networks, on the CPU or on a device.
+
+    Attributes
+    ----------
+    name : what a recipe says to choose it, as `runtime`, such as "litert"
+    summary : one line for `tomopy-edge plugins`
+    reads : which files of a model it runs: "tflite", those compiled for the "edgetpu", or "onnx"
+    open : opens a network file; import anything heavy in here. It may raise a `ModelError` where the file is at fault,
+        and a `BackendError` where the machine is
+    probe : tells whether the runtime works on this machine and what it runs on; raises nothing
+    alike : whether its answers are those of LiteRT but for the rounding of single codes: only then may "auto" take it
+    whole : whether it takes whole slices: files are opened for one tile as large as the slice
+    risky : whether trying it may end the process; it is then probed in a child process
+    precisions : which networks of a model it runs; None runs all
+    """
+
+    name: str
+    summary: str
+    reads: Literal["tflite", "edgetpu", "onnx"]
+    open: Callable[[Path, Placement], Backend]
+    probe: Callable[[], Probe]
+    alike: bool = False
+    whole: bool = False
+    risky: bool = False
+    precisions: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -155,7 +187,7 @@ class StageEntry:
     open: Callable[[Any, Job], AbstractContextManager[Step]]
     settle: Callable[[Any, Any, Job], Any] = keep
     choice: Choice | None = None
-    check: Callable[[Any], None] = accept
+    check: Callable[[Any, Any], None] = accept
 
 
 def each_chunk(function: Callable[[Any, Any, Job], Any]) -> Callable[[Any, Job], AbstractContextManager[Step]]:
@@ -213,5 +245,31 @@ def tomopy_edge_denoisers() -> Iterable[DenoiserEntry]:
         @hookimpl
         def tomopy_edge_denoisers():
             yield DenoiserEntry("median", "Median of each neighbourhood", MedianOptions, create_median)
+    """
+    return ()
+
+
+@hookspec
+def tomopy_edge_backends() -> Iterable[BackendEntry]:
+    """Offer runtimes that networks can be run on.
+
+    Example
+    -------
+    ::
+
+        class Sketch(Backend):
+            def __init__(self, path, placement):
+                self._session = sketch.load(path)
+                super().__init__(Ends((1, 256, 256, 3)), "Sketch 1.0")
+
+            def _run(self, batch):
+                return self._session(batch)
+
+            def _free(self):
+                self._session.unload()
+
+        @hookimpl
+        def tomopy_edge_backends():
+            yield BackendEntry("sketch", "The Sketch accelerator", "onnx", Sketch, probe_sketch)
     """
     return ()

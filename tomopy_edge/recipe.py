@@ -167,7 +167,7 @@ def _override(named: list[tuple[str, dict[str, Any]]], override: str, faults: li
 
 def _read_options(entry: StageEntry, given: dict[str, Any], catalogue: Catalogue) -> Any:
     options = read_strictly(entry.options, given, at=entry.name)
-    _check(entry.check, options, at=entry.name)
+    _check(entry.check, options, catalogue, at=entry.name)
     choice = entry.choice
     if choice is None:
         return options
@@ -176,13 +176,13 @@ def _read_options(entry: StageEntry, given: dict[str, Any], catalogue: Catalogue
     except PluginError as error:
         raise StrictError([f"{entry.name}.{choice.option}: {error}"]) from None
     own = read_strictly(chosen.options, options.options, at=f"{entry.name}.options")
-    _check(chosen.check, own, at=f"{entry.name}.options")
+    _check(chosen.check, own, catalogue, at=f"{entry.name}.options")
     return dataclasses.replace(options, options=own)
 
 
-def _check(check: Callable[[Any], None], options: Any, at: str) -> None:
+def _check(check: Callable[[Any, Catalogue], None], options: Any, catalogue: Catalogue, at: str) -> None:
     try:
-        check(options)
+        check(options, catalogue)
     except EdgeError as error:
         raise StrictError([f"{at}: {error}"]) from None
 

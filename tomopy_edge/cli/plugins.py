@@ -12,8 +12,8 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the verb's parser."""
     parser = verbs.add_parser(
         "plugins",
-        help="list the stages, algorithms and denoisers there are",
-        description="List the stages, algorithms and denoisers that a recipe can name, built in or installed.",
+        help="list the stages, algorithms, denoisers and runtimes there are",
+        description="List what a recipe can name, built in or installed: stages, algorithms, denoisers, runtimes.",
     )
     parser.add_argument("--options", action="store_true", help="list their options too, with what holds by default")
     parser.set_defaults(run=run)
@@ -32,6 +32,8 @@ def run(args: argparse.Namespace) -> int:
         for entry in offers.values():
             lines.append(f"  {entry.name:<16} {entry.summary}")
             lines.extend(_options_of(entry.options) if args.options else [])
+    lines.append("runtimes of networks:")
+    lines.extend(f"  {entry.name:<16} {entry.summary}" for entry in catalogue.backends.values())
     print("\n".join(lines))  # noqa: T201 - this is what the command is for
     return 0
 

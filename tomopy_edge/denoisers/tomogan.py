@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
+from tomopy_edge.catalogue import find
 from tomopy_edge.data import Float32, Volume
 from tomopy_edge.errors import ModelError
-from tomopy_edge.hookspecs import DenoiserEntry
+from tomopy_edge.hookspecs import BackendEntry, DenoiserEntry
 from tomopy_edge.job import Job
+from tomopy_edge.networks import litert
 from tomopy_edge.networks.manifest import Model, NetworkFile, NetworkSet, Precision, open_model
+from tomopy_edge.networks.runtimes import AUTO, backends, choose_file, files_for, settle_runtime
 from tomopy_edge.networks.slices import Account, SliceNetwork, open_network
 from tomopy_edge.networks.unit import attenuation_unit, noise_level
 from tomopy_edge.options import options
@@ -48,6 +51,16 @@ class NetworkOptions:
     unit: float | None = None
     """Attenuation per pixel that the network sees as 1; none measures it, once for each scan."""
 
+    runtime: str = AUTO
+    """What runs the network; `tomopy-edge plugins` lists them. auto takes one that works here and gives LiteRT's
+    answers."""
+
+    device: str | None = None
+    """Which of the runtime's devices, such as usb:0; none takes the first, or all that can share the work."""
+
+    fallback: bool = False
+    """Whether another runtime may take over where the one that is named does not work."""
+
     def __post_init__(self) -> None:
         if self.unit is not None and not np.finfo(np.float32).tiny <= self.unit <= np.finfo(np.float32).max:
             raise ValueError(f"unit: must be above 0 attenuation per pixel and finite, got {self.unit}")
@@ -78,6 +91,7 @@ class NetworkDenoiser:
         chained = (options.precision or self._networks.usual) == "chained"
         self.unit = None if chained else options.unit
         self._job = job
+        self._entry = settle_runtime(options.runtime, self._networks, job, stage, fallback=options.fallback)
         self._account = Account(stage, job.tally)
         self._opened: dict[tuple[int, int], SliceNetwork] = {}
         self.neighbours = self._networks.neighbours
@@ -94,10 +108,16 @@ class NetworkDenoiser:
             network.close()
 
     def _open(self, shape: tuple[int, int]) -> SliceNetwork:
-        file = self._networks.choose(self._options.precision, self._options.tile, shape)
+        chosen, entry = self._options, self._entry
+        file = choose_file(entry, self._networks, chosen.precision, chosen.tile, shape)
         with self._job.tally.timed(self._account.stage, "opening"):
             network = open_network(
-                self._model, self._networks, file, shape=shape, threads=self._job.ncore, account=self._account
+                *(self._model, self._networks, file),
+                shape=shape,
+                threads=self._job.ncore,
+                account=self._account,
+                entry=entry,
+                device=chosen.device,
             )
         grid = file.grid(shape)
         tiles = grid.counts[0] * grid.counts[1]
@@ -105,7 +125,7 @@ class NetworkDenoiser:
         self._account.tally.note(
             self._account.stage,
             f"{self._model.manifest.name}: {file.file} (sha256 {file.sha256[:12]}), {tiles} tiles of {file.tile} "
-            f"pixels a slice, seams {seams}",
+            f"pixels a slice, seams {seams}, on {network.told}",
         )
         self._opened[shape] = network
         return network
@@ -121,25 +141,34 @@ def networks_of(options: NetworkOptions, part: Part) -> tuple[Model, NetworkSet]
     return model, networks
 
 
-def check_network(options: NetworkOptions, part: Part) -> None:
-    """Raise a `ModelError` unless the model is there, holds what `options` ask for, and its files are whole."""
+def check_network(options: NetworkOptions, catalogue: Any, part: Part) -> None:
+    """Raise an `EdgeError` unless runtime and model are there, and the model's files for it hold what they should."""
     model, networks = networks_of(options, part)
-    precision = networks.choose(options.precision, options.tile, (1, 1)).precision
-    for network in networks.networks:
+    name = litert.ENTRY.name if options.runtime == AUTO else options.runtime
+    entry = find(backends(catalogue), name, "runtime")
+    precision = choose_file(entry, networks, options.precision, options.tile, (1, 1)).precision
+    for network in files_for(entry, networks):
         if network.precision == precision and options.tile in {None, network.tile}:
             model.path(network.file, network.sha256)
 
 
-def suitable_network(options: NetworkOptions, part: Part, sample: Volume) -> NetworkFile:
-    """Return the network that `options` ask for; what they leave open is what the model advises and suits `sample`."""
+def suitable_network(options: NetworkOptions, part: Part, sample: Volume, job: Job) -> tuple[BackendEntry, NetworkFile]:
+    """Return runtime and network that `options` ask for; what they leave open is what the model advises, and suits.
+
+    Raises
+    ------
+    ModelError : where the model does not hold it
+    BackendError : where the machine cannot run it
+    """
     _, networks = networks_of(options, part)
     y, x = sample.slices.shape[1:]
-    return networks.choose(options.precision, options.tile, (y, x))
+    entry = settle_runtime(options.runtime, networks, job, part, fallback=options.fallback)
+    return entry, choose_file(entry, networks, options.precision, options.tile, (y, x))
 
 
 def settle_tomogan(options: NetworkOptions, sample: Volume, job: Job) -> NetworkOptions:
     """Return `options` with the advised precision, the tile that suits `sample`, and the unit measured on it."""
-    network = suitable_network(options, "denoise", sample)
+    entry, network = suitable_network(options, "denoise", sample, job)
     if options.precision is None:
         job.tally.note("denoise", f"no precision was asked for, so the model's usual one runs: {network.precision}")
     unit = attenuation_unit(sample.slices) if options.unit is None else options.unit
@@ -150,7 +179,9 @@ def settle_tomogan(options: NetworkOptions, sample: Volume, job: Job) -> Network
             f"the noise of the sample slices is {noise:.1f} times the attenuation of the densest matter: fine detail "
             "in the denoised ones may be invented; take more views, bin the detector's pixels, or compare with others",
         )
-    return replace(options, unit=unit, tile=network.tile, precision=network.precision)
+    return replace(
+        options, unit=unit, tile=None if entry.whole else network.tile, precision=network.precision, runtime=entry.name
+    )
 
 
 def _create(options: NetworkOptions, job: Job) -> NetworkDenoiser:
@@ -159,7 +190,7 @@ def _create(options: NetworkOptions, job: Job) -> NetworkDenoiser:
 
 ENTRY = DenoiserEntry(
     "tomogan",
-    "TomoGAN generator in tiles, int8 or float (LiteRT)",
+    "TomoGAN generator in tiles, int8 or float",
     NetworkOptions,
     _create,
     settle_tomogan,

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tomopy_edge.codes import HIGHEST, LOWEST
 from tomopy_edge.compiler import kernel
 from tomopy_edge.data import Float32, Int8
-from tomopy_edge.networks.quantize import HIGHEST, LOWEST
 
 CALM = 2
 """Codes that a pixel and its eight neighbours span where nothing but rounding sets them apart."""

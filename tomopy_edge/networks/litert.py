@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tomopy_edge.backend import Backend, Ends, Placement, Probe
+from tomopy_edge.codes import HIGHEST, LOWEST, QuantParams
 from tomopy_edge.errors import ModelError
-from tomopy_edge.networks.quantize import HIGHEST, LOWEST, QuantParams
+from tomopy_edge.hookspecs import BackendEntry
 from tomopy_edge.networks.tflite_graph import read_graph
+
+PACKAGE = "ai-edge-litert"
+"""Name of the distribution."""
+
+IO: dict[type, Literal["int8", "uint8", "float32"]] = {np.int8: "int8", np.uint8: "uint8", np.float32: "float32"}
+"""Types of a network's ends."""
 
 SMALLEST, LARGEST = 1e-12, 1e6
 """Between them lie the scales of every network that means something; others can end the process inside LiteRT."""
 
 
-class LiteRT:
-    """A .tflite network, open on the CPU (see `Backend`).
+class LiteRT(Backend):
+    """A .tflite network, open on the CPU.
 
     Parameters
     ----------
     path : the .tflite file: one input (tile, y, x, channel), one output (tile, y, x, 1), both int8, both uint8 or
-        both float32. Codes of uint8 are hidden: they are the int8 ones, 128 higher
+        both float32
     threads : threads that one inference uses; LiteRT's own default is one
 
     Raises
@@ -33,50 +42,58 @@ class LiteRT:
     def __init__(self, path: Path, threads: int) -> None:
         from ai_edge_litert.interpreter import Interpreter
 
-        _check(path)
+        check_graph(path)
         try:
             # From memory: the file can then be replaced while it is in use.
             interpreter = Interpreter(model_content=path.read_bytes(), num_threads=threads)
             interpreter.allocate_tensors()
         except (OSError, RuntimeError, ValueError) as error:
             raise ModelError(f"{path}: is damaged, or LiteRT has no kernel for it: {error}") from None
-        inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
-        if len(inputs) != 1 or len(outputs) != 1:
-            raise ModelError(f"{path}: expected one input and one output, got {len(inputs)} and {len(outputs)}")
-        taken, given = inputs[0], outputs[0]
-        shape = tuple(int(edge) for edge in taken["shape"])
-        if len(shape) != 4 or tuple(given["shape"]) != (*shape[:3], 1):  # noqa: PLR2004 - tile, y, x, channel
-            raise ModelError(
-                f"{path}: expected an input (tile, y, x, channel) and an output (tile, y, x, 1), "
-                f"got {shape} and {tuple(given['shape'])}"
-            )
-        if taken["dtype"] != given["dtype"]:
-            kinds = " and ".join(np.dtype(end["dtype"]).name for end in (taken, given))
-            raise ModelError(f"{path}: expected an input and an output of one type, got {kinds}")
-        self.uint8 = taken["dtype"] == np.uint8
-        self.input_params = _params(taken, path, "input")
-        self.output_params = _params(given, path, "output")
-        self.shape: tuple[int, int, int, int] = shape
+        ends, self._input, self._output = ends_of(interpreter, path)
+        super().__init__(ends, f"LiteRT {version(PACKAGE)}, {threads} thread{'s' * (threads != 1)}")
         self._interpreter: Any = interpreter
-        self._input, self._output = taken["index"], given["index"]
 
-    def infer(self, tiles: NDArray[Any]) -> NDArray[Any]:
-        """Return the network's answer (tile, y, x) to `tiles` (tile, y, x, channel)."""
-        if self._interpreter is None:
-            raise RuntimeError("this network is closed")
-        self._interpreter.set_tensor(self._input, _flipped(tiles, np.uint8) if self.uint8 else tiles)
+    def _run(self, batch: NDArray[Any]) -> NDArray[Any]:
+        self._interpreter.set_tensor(self._input, batch)
         self._interpreter.invoke()
-        # get_tensor copies, so that the next inference cannot change what was returned.
-        answer: NDArray[Any] = self._interpreter.get_tensor(self._output)[..., 0]
-        return _flipped(answer, np.int8) if self.uint8 else answer
+        answer: NDArray[Any] = self._interpreter.get_tensor(self._output)
+        return answer
 
-    def close(self) -> None:
-        """Free the interpreter."""
+    def _free(self) -> None:
         self._interpreter = None
 
 
-def _check(path: Path) -> None:
-    """Raise a `ModelError` for what LiteRT does not survive, or would run in float without a word."""
+def ends_of(interpreter: Any, path: Path) -> tuple[Ends, int, int]:
+    """Return the ends of the network that a TFLite interpreter has open, and the indices of both tensors.
+
+    Parameters
+    ----------
+    interpreter : of LiteRT, tflite-runtime or TensorFlow, its tensors allocated
+    path : of the network, for errors
+
+    Raises
+    ------
+    ModelError : where they are not those of a network for slices
+    """
+    inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
+    if len(inputs) != 1 or len(outputs) != 1:
+        raise ModelError(f"{path}: expected one input and one output, got {len(inputs)} and {len(outputs)}")
+    taken, given = inputs[0], outputs[0]
+    shape = tuple(int(edge) for edge in taken["shape"])
+    if len(shape) != 4 or tuple(given["shape"]) != (*shape[:3], 1):  # noqa: PLR2004 - tile, y, x, channel
+        raise ModelError(
+            f"{path}: expected an input (tile, y, x, channel) and an output (tile, y, x, 1), "
+            f"got {shape} and {tuple(given['shape'])}"
+        )
+    if taken["dtype"] != given["dtype"]:
+        kinds = " and ".join(np.dtype(end["dtype"]).name for end in (taken, given))
+        raise ModelError(f"{path}: expected an input and an output of one type, got {kinds}")
+    params = _params(taken, path, "input"), _params(given, path, "output")
+    return Ends(shape, *params, IO[taken["dtype"]]), int(taken["index"]), int(given["index"])
+
+
+def check_graph(path: Path) -> None:
+    """Raise a `ModelError` for a .tflite file that LiteRT does not survive, or would run in float without a word."""
     graph = read_graph(path)
     tensors = {id(tensor): tensor for operator in graph.operators for tensor in operator.tensors}
     for tensor in tensors.values():
@@ -107,11 +124,6 @@ def _check(path: Path) -> None:
         )
 
 
-def _flipped(codes: NDArray[Any], kind: type[np.int8 | np.uint8]) -> NDArray[Any]:
-    """Return codes that are 128 higher as uint8, or 128 lower as int8: the highest bit is the other way round."""
-    return (codes.view(np.uint8) ^ np.uint8(128)).view(kind)
-
-
 def _params(tensor: Any, path: Path, end: str) -> QuantParams | None:
     """Return how one end of a network is quantized, as int8 codes; None where it is float32."""
     if tensor["dtype"] == np.float32:
@@ -120,3 +132,19 @@ def _params(tensor: Any, path: Path, end: str) -> QuantParams | None:
         raise ModelError(f"{path}: expected an int8, uint8 or float32 {end}, got {np.dtype(tensor['dtype']).name}")
     scale, zero_point = tensor["quantization"]
     return QuantParams(float(scale), int(zero_point) - (128 if tensor["dtype"] == np.uint8 else 0))
+
+
+def _probe() -> Probe:
+    """Return whether LiteRT is there."""
+    try:
+        from ai_edge_litert.interpreter import Interpreter  # noqa: F401 - whether it loads
+    except ImportError as error:
+        return Probe(works=False, told=f"{PACKAGE} cannot be imported ({error}); pip install {PACKAGE}")
+    return Probe(works=True, told="the CPU", version=version(PACKAGE))
+
+
+def _open(path: Path, placement: Placement) -> Backend:
+    return LiteRT(path, placement.threads)
+
+
+ENTRY = BackendEntry("litert", "LiteRT on the CPU", "tflite", _open, _probe, alike=True)

@@ -88,6 +88,9 @@ class NetworkSet:
     onnx: tuple[NetworkFile, ...] = ()
     """The same network as .onnx files, for other runtimes."""
 
+    compiled: tuple[NetworkFile, ...] = ()
+    """The same network as .tflite files that were compiled for the Edge TPU."""
+
     def __post_init__(self) -> None:
         if self.multiple < 1 or self.reach < 0:
             raise ValueError(
@@ -97,7 +100,7 @@ class NetworkSet:
             raise ValueError(f"channels: must be odd, so that there is a middle slice; got {self.channels}")
         if self.advised is not None and self.advised not in self.held:
             raise ValueError(f"advised: there is no {self.advised} network (there are: {self._told})")
-        for network in (*self.networks, *self.onnx):
+        for network in (*self.networks, *self.onnx, *self.compiled):
             if network.tile % self.multiple or network.halo % self.multiple or network.stride % self.multiple:
                 raise ValueError(
                     f"networks: tile, halo and stride of {network.file} must be multiples of {self.multiple}, "
@@ -130,7 +133,13 @@ class NetworkSet:
         """What a Fine-Tune network works behind; see `PARTNERS`."""
         return next((precision for precision in PARTNERS if precision in self.held), "int8")
 
-    def choose(self, precision: Precision | None, tile: int | None, shape: tuple[int, int]) -> NetworkFile:
+    def choose(
+        self,
+        precision: Precision | None,
+        tile: int | None,
+        shape: tuple[int, int],
+        among: tuple[NetworkFile, ...] | None = None,
+    ) -> NetworkFile:
         """Return the file for slices of `shape` (y, x): the one with `tile`, or the exact one that computes least.
 
         Parameters
@@ -138,19 +147,22 @@ class NetworkSet:
         precision : None takes the usual one
         tile : edge of the tiles, pixels, or None
         shape : (y, x) of the slices
+        among : the files that can be run; None takes the .tflite files
 
         Raises
         ------
         ModelError : where there is none of that precision or tile
         """
         precision = self.usual if precision is None else precision
-        fitting = [network for network in self.networks if network.precision == precision]
+        among = self.networks if among is None else among
+        fitting = [network for network in among if network.precision == precision]
         if not fitting:
-            raise ModelError(f"the model holds no {precision} network (it holds: {self._told})")
+            held = ", ".join(sorted({network.precision for network in among})) or "none"
+            raise ModelError(f"the model holds no {precision} network (it holds: {held})")
         if tile is not None:
             fitting = [network for network in fitting if network.tile == tile]
             if not fitting:
-                sizes = sorted({n.tile for n in self.networks if n.precision == precision})
+                sizes = sorted({n.tile for n in among if n.precision == precision})
                 raise ModelError(f"the model holds no {precision} network for tiles of {tile} pixels, only of {sizes}")
 
         def price(network: NetworkFile) -> tuple[bool, int, int, bool]:

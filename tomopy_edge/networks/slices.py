@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tomopy_edge.backend import Backend, Placement
+from tomopy_edge.codes import HIGHEST, LOWEST, QuantParams
 from tomopy_edge.data import Float32, Int8
 from tomopy_edge.errors import ModelError
+from tomopy_edge.hookspecs import BackendEntry
 from tomopy_edge.job import Tally
-from tomopy_edge.networks.backend import Backend
-from tomopy_edge.networks.litert import LiteRT
+from tomopy_edge.networks import litert
 from tomopy_edge.networks.manifest import Model, NetworkFile, NetworkSet
-from tomopy_edge.networks.quantize import HIGHEST, LOWEST, QuantParams, dequantize_slices, quantize
+from tomopy_edge.networks.quantize import dequantize_slices, quantize
 from tomopy_edge.networks.tiling import TileGrid, blend, cut, seam_index, stitch
 from tomopy_edge.networks.workers import Workers
 
@@ -41,22 +44,37 @@ def open_network(
     shape: tuple[int, int],
     threads: int,
     account: Account,
+    entry: BackendEntry = litert.ENTRY,
+    device: str | None = None,
 ) -> SliceNetwork:
     """Return `network`, one of the `networks` of `model`, open for slices of `shape` (y, x).
+
+    Parameters
+    ----------
+    threads : that quantize, tile and, on the CPU, infer
+    account : who is told of counts, notes and times
+    entry : what runs it
+    device : which of the runtime's devices; None takes the first, or all
 
     Raises
     ------
     ModelError : where the file is not what the manifest says
+    BackendError : where the machine cannot run it
     """
     path = model.path(network.file, network.sha256)
-    backend = LiteRT(path, threads)
+    told = partial(account.tally.note, account.stage)
+    placement = Placement(threads, device, tile=network.tile if entry.whole else None, note=told)
+    backend = entry.open(path, placement)
+    ends = backend.ends
     expected = (network.batch, network.tile, network.tile, networks.channels)
-    if backend.shape != expected:
-        raise ModelError(f"{path}: takes tiles (tile, y, x, channel) of {backend.shape}, the manifest says {expected}")
-    if network.precision != "float" and backend.uint8 != (network.io == "uint8"):
+    if ends.shape != expected:
+        raise ModelError(f"{path}: takes tiles (tile, y, x, channel) of {ends.shape}, the manifest says {expected}")
+    # Networks of .onnx take and give float32, whatever they compute in.
+    quantized = entry.reads != "onnx" and network.precision != "float"
+    if quantized and (ends.io == "uint8") != (network.io == "uint8"):
         raise ModelError(f"{path}: the manifest's field io says {network.io}, the file does not")
-    for end, params in (("input", backend.input_params), ("output", backend.output_params)):
-        if (params is None) != (network.precision == "float"):
+    for end, params in (("input", ends.input_params), ("output", ends.output_params)):
+        if (params is None) == quantized:
             found = "float32" if params is None else "quantized"
             raise ModelError(f"{path}: the manifest's field precision is {network.precision}, but its {end} is {found}")
     exact = networks.is_exact(network)
@@ -82,7 +100,7 @@ class SliceNetwork:
         self._grid = grid
         self._seams = not exact and grid.seams != ([], [])
         self._account = account
-        self._channels = backend.shape[3]
+        self._channels = backend.ends.shape[3]
         self._workers = Workers(threads)
 
     def __call__(self, noisy: Float32) -> Float32:
@@ -104,7 +122,7 @@ class SliceNetwork:
             with tally.timed(stage, "tiling"):
                 tiles = cut(codes[z : z + self._channels], self._grid, self._workers)
             with tally.timed(stage, "inference"):
-                answers = self._infer(tiles)
+                answers = self._backend.infer(tiles)
             with tally.timed(stage, "stitching"):
                 clean[z] = self._join(answers)
             if self._seams:
@@ -112,9 +130,14 @@ class SliceNetwork:
         return clean
 
     @property
+    def told(self) -> str:
+        """What runs the network."""
+        return self._backend.told
+
+    @property
     def output_params(self) -> QuantParams | None:
         """How the network's answers are quantized, None where they are not."""
-        return self._backend.output_params
+        return self._backend.ends.output_params
 
     def close(self) -> None:
         """Give the runtime back."""
@@ -122,7 +145,7 @@ class SliceNetwork:
         self._workers.close()
 
     def _encode(self, noisy: Float32) -> NDArray[Any]:
-        params = self._backend.input_params
+        params = self._backend.ends.input_params
         if params is None:
             return noisy
         codes = np.empty(noisy.shape, np.int8)
@@ -135,18 +158,8 @@ class SliceNetwork:
         self._account.tally.count(self._account.stage, "pixels saturated at the int8 input", inner)
         return codes
 
-    def _infer(self, tiles: NDArray[Any]) -> NDArray[Any]:
-        batch = self._backend.shape[0]
-        answers = np.empty(tiles.shape[:3], tiles.dtype)
-        for first in range(0, len(tiles), batch):
-            some = tiles[first : first + batch]
-            if len(some) < batch:
-                some = np.concatenate([some, np.repeat(some[-1:], batch - len(some), axis=0)])
-            answers[first : first + batch] = self._backend.infer(some)[: len(tiles) - first]
-        return answers
-
     def _join(self, answers: NDArray[Any]) -> Float32:
-        params = self._backend.output_params
+        params = self._backend.ends.output_params
         if params is None:
             return blend(answers, self._grid) if self._grid.overlap else stitch(answers, self._grid)
         if self._grid.overlap:

@@ -42,16 +42,17 @@ def fine_tune(volume: Volume, chosen: FineTuneOptions, job: Job) -> Volume:
         return result
 
 
-def settle_fine_tune(chosen: FineTuneOptions, sample: Volume, _job: Job) -> FineTuneOptions:
+def settle_fine_tune(chosen: FineTuneOptions, sample: Volume, job: Job) -> FineTuneOptions:
     """Return `chosen` with the unit that the denoiser before it used, and with the tile that suits the slices.
 
     Raises
     ------
     DataError : where the slices come from no network, or from a chained one
     """
-    tile = suitable_network(chosen, "fine_tune", sample).tile
+    entry, network = suitable_network(chosen, "fine_tune", sample, job)
+    chosen = replace(chosen, tile=None if entry.whole else network.tile, runtime=entry.name)
     if chosen.unit is not None:
-        return replace(chosen, tile=tile)
+        return chosen
     if sample.unit is None:
         raise DataError(
             "fine_tune: the slices come from no network that could be mended, so there is no unit to take over. After "
@@ -59,7 +60,7 @@ def settle_fine_tune(chosen: FineTuneOptions, sample: Volume, _job: Job) -> Fine
             "fine_tune out or give another denoise.options.precision; else put it after a denoise stage that runs a "
             "network, or give fine_tune.unit"
         )
-    return replace(chosen, unit=sample.unit, tile=tile)
+    return replace(chosen, unit=sample.unit)
 
 
 def _open(chosen: FineTuneOptions, job: Job) -> AbstractContextManager[Step]:

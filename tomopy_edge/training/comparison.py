@@ -86,7 +86,7 @@ class _Int8:
 
     def __init__(self, path: Path) -> None:
         self._backend = LiteRT(path, available_cores())
-        given, answered = self._backend.input_params, self._backend.output_params
+        given, answered = self._backend.ends.input_params, self._backend.ends.output_params
         if given is None or answered is None:
             raise ModelError(f"{path.name}: is not an int8 network")
         self._given, self._answered = given, answered

@@ -81,7 +81,7 @@ def run_tflite(network: bytes, tiles: Float32) -> Float32:
         path = Path(folder) / "network.tflite"
         path.write_bytes(network)
         backend = LiteRT(path, available_cores())
-    given, answered = backend.input_params, backend.output_params
+    given, answered = backend.ends.input_params, backend.ends.output_params
     taken = tiles if given is None else quantize(tiles, given)[0]
     found = np.concatenate([backend.infer(one[None]) for one in taken])
     backend.close()

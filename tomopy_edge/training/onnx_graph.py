@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tomopy_edge.codes import HIGHEST
 from tomopy_edge.errors import ModelError
-from tomopy_edge.networks.quantize import HIGHEST
 from tomopy_edge.training.ranges import Span, inputs_of, stored_layers
 
 OPSET, FILE_VERSION = 13, 8

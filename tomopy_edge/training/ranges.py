@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tomopy_edge.codes import HIGHEST, LOWEST, QuantParams
 from tomopy_edge.data import Float32
-from tomopy_edge.networks.quantize import HIGHEST, LOWEST, QuantParams
 
 STEPS = HIGHEST - LOWEST
 BINS = 4096

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tomopy_edge.networks.quantize import QuantParams
+from tomopy_edge.codes import QuantParams
 from tomopy_edge.training.ranges import Span
 
 

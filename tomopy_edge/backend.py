@@ -1,0 +1,152 @@
+"""What a runtime must offer to run a network, and what all of them must hold, checked here once."""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tomopy_edge.codes import QuantParams
+
+
+@dataclass(frozen=True)
+class Ends:
+    """What a network takes and gives.
+
+    Attributes
+    ----------
+    shape : (tile, y, x, channel) that it takes at once; it gives (tile, y, x)
+    input_params, output_params : how either end is quantized, as int8 codes; None for a network of float32
+    io : what its file takes and gives; codes of uint8 are hidden from callers, they are the int8 ones, 128 higher
+    """
+
+    shape: tuple[int, int, int, int]
+    input_params: QuantParams | None = None
+    output_params: QuantParams | None = None
+    io: Literal["int8", "uint8", "float32"] = "float32"
+
+    @property
+    def kind(self) -> type[np.int8 | np.float32]:
+        """The type of what callers give and get."""
+        return np.float32 if self.io == "float32" else np.int8
+
+
+class Backend(ABC):
+    """One network, loaded and ready. Delegates, buffers and device memory stay behind this line.
+
+    A runtime writes `_run` and `_free`. That any number of tiles is taken, that an answer is the caller's, that threads
+    take turns and that a closed network is not used, holds for all of them and is written here.
+
+    Parameters
+    ----------
+    ends : what the network takes and gives
+    told : what runs it, for reports, such as "LiteRT 2.3.0, 2 threads"
+    """
+
+    def __init__(self, ends: Ends, told: str) -> None:
+        self.ends, self.told = ends, told
+        self._turn = threading.Lock()
+        self._closed = False
+
+    def infer(self, tiles: NDArray[Any]) -> NDArray[Any]:
+        """Return the network's answer (tile, y, x) to any number of `tiles` (tile, y, x, channel).
+
+        Both are int8 codes, or float32 where the network is not quantized.
+
+        Raises
+        ------
+        ValueError : where the tiles are of another shape or type than the network takes
+        RuntimeError : where the network is closed
+        """
+        wanted = self.ends.shape[1:]
+        if tiles.shape[1:] != wanted or tiles.dtype != self.ends.kind:
+            raise ValueError(
+                f"tiles: expected {np.dtype(self.ends.kind).name} (tile, y, x, channel) with tiles of {wanted}, got "
+                f"{tiles.dtype} {tiles.shape}"
+            )
+        with self._turn:
+            if self._closed:
+                raise RuntimeError("this network is closed")
+            return self._run_all(tiles)
+
+    def close(self) -> None:
+        """Give the device back. Closing twice does nothing."""
+        with self._turn:
+            if not self._closed:
+                self._closed = True
+                self._free()
+
+    def _run_all(self, tiles: NDArray[Any]) -> NDArray[Any]:
+        """Answer all `tiles`, batch by batch; a runtime with several devices deals them out instead."""
+        batch = self.ends.shape[0]
+        answers = np.empty(tiles.shape[:3], tiles.dtype)
+        for first in range(0, len(tiles), batch):
+            some = tiles[first : first + batch]
+            if len(some) < batch:
+                some = np.concatenate([some, np.repeat(some[-1:], batch - len(some), axis=0)])
+            answers[first : first + batch] = self._answer(some)[: len(tiles) - first]
+        return answers
+
+    def _answer(self, batch: NDArray[Any]) -> NDArray[Any]:
+        """Answer a full batch, (tile, y, x, channel) -> (tile, y, x), in the codes that callers see."""
+        if self.ends.io != "uint8":
+            return self._run(np.ascontiguousarray(batch)).reshape(batch.shape[:3])
+        return _flipped(self._run(_flipped(np.ascontiguousarray(batch), np.uint8)), np.int8).reshape(batch.shape[:3])
+
+    @abstractmethod
+    def _run(self, batch: NDArray[Any]) -> NDArray[Any]:
+        """Return the answer to one full batch, of the type that the file takes; its memory may be used again."""
+
+    @abstractmethod
+    def _free(self) -> None:
+        """Give the device back; called once."""
+
+
+def _flipped(codes: NDArray[Any], kind: type[np.int8 | np.uint8]) -> NDArray[Any]:
+    """Return codes that are 128 higher as uint8, or 128 lower as int8: the highest bit is the other way round."""
+    return (codes.view(np.uint8) ^ np.uint8(128)).view(kind)
+
+
+def keep_silent(_sentence: str) -> None:
+    """Tell nobody."""
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where and how a network is opened.
+
+    Attributes
+    ----------
+    threads : that one inference may use
+    device : which of the runtime's devices, as its probe names them; None takes the first, or all
+    tile : edge that a runtime of whole slices is to open a file for, pixels; None leaves it as it is
+    note : takes sentences for the run report, such as that a device was lost; may be called from any thread
+    """
+
+    threads: int = 1
+    device: str | None = None
+    tile: int | None = None
+    note: Callable[[str], None] = keep_silent
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What became of trying a runtime on this machine.
+
+    Attributes
+    ----------
+    works : whether it can run networks here
+    told : what works, or why it does not and how to mend that: one sentence
+    version : of the runtime, where it is there at all
+    devices : what it runs on, such as ("usb:0", "usb:1"); empty where there is nothing to choose
+    """
+
+    works: bool
+    told: str
+    version: str = ""
+    devices: tuple[str, ...] = ()
