@@ -72,6 +72,11 @@ def test_the_network_is_left_to_the_model_and_fine_tune_out_unless_asked_for():
     assert stages()["denoise"]["options"] == {"model": "tomogan"}
 
 
+def test_a_runtime_is_that_of_both_networks():
+    made = stages("--fine-tune", "--runtime", "litert")
+    assert made["denoise"]["options"]["runtime"] == made["fine_tune"]["runtime"] == "litert"
+
+
 def test_a_precision_is_that_of_the_network():
     assert stages("--precision", "float")["denoise"]["options"] == {"model": "tomogan", "precision": "float"}
 

@@ -152,6 +152,7 @@ def test_what_was_clipped_and_settled_is_told_to_the_tally():
         ({"tomo": np.full((ANGLES, 2, COLUMNS), np.nan)}, "row 0 holds 34560 line integrals that are not finite"),
         ({"algorithm": lambda tomo, center, recon, theta, **settings: recon.fill(np.nan)}, "algorithm made values"),
         ({"denoiser": "none", "precision": "int8"}, "belong to the denoiser 'tomogan'"),
+        ({"denoiser": "none", "runtime": "litert"}, "belong to the denoiser 'tomogan'"),
         ({"denoiser": "none", "fine_tune": True}, "no Fine-Tune network"),
         ({"precision": "chained", "fine_tune": True}, "a chained network has the Fine-Tune network in it"),
     ],
@@ -170,6 +171,8 @@ def test_names_that_do_not_exist_are_told_the_nearest():
         tomopy_edge.recon_and_denoise(tomo, THETA, CENTER, algorithm="fbq", denoiser="none")
     with pytest.raises(RecipeError, match=r"denoise\.options: no model is named 'tomogun'; did you mean 'tomogan'"):
         tomopy_edge.recon_and_denoise(tomo, THETA, CENTER, model="tomogun")
+    with pytest.raises(RecipeError, match=r"denoise\.options: no runtime is named 'litertt'; did you mean 'litert'"):
+        tomopy_edge.recon_and_denoise(tomo, THETA, CENTER, runtime="litertt")
 
 
 @pytest.mark.parametrize("denoiser", ["none", "tomogan"])

@@ -44,6 +44,7 @@ def recon_and_denoise(  # noqa: PLR0913 - TomoPy's names, all but the first two 
     model: str | None = None,
     precision: str | None = None,
     fine_tune: bool = False,
+    runtime: str | None = None,
     stripes: str = "none",
     mask: float | None = 1.0,
     ncore: int | None = None,
@@ -70,6 +71,8 @@ def recon_and_denoise(  # noqa: PLR0913 - TomoPy's names, all but the first two 
     precision : "int8", "int8-ptq" (quantized after training only), "chained" (with Fine-Tune in it) or "float", for
         "tomogan"; None takes what the model advises, or with `fine_tune` the network that Fine-Tune works behind
     fine_tune : whether the model's Fine-Tune network follows, on its own
+    runtime : what runs the networks of "tomogan", such as "litert"; None takes one that works here and gives
+        LiteRT's answers
     stripes : how rings are removed: a method of the stage `remove_stripes`
     mask : radius of the circle kept, as a share of the inscribed one; None keeps all
     ncore : threads; None takes all there are
@@ -106,7 +109,7 @@ def recon_and_denoise(  # noqa: PLR0913 - TomoPy's names, all but the first two 
     stages.append({"reconstruct": {"algorithm": "fbp" if callable(algorithm) else algorithm, "mask": mask}})
     if filter_name is not None and not callable(algorithm):
         stages[-1]["reconstruct"]["options"] = {"filter_name": filter_name}
-    stages += network_stages(denoiser, model, precision, fine_tune=fine_tune)
+    stages += network_stages(denoiser, model, precision, runtime, fine_tune=fine_tune)
     recipe = parse_recipe(stages, catalogue, source="recon_and_denoise")
     if callable(algorithm):
         recipe = _with_algorithm(recipe, algorithm, filter_name)
@@ -144,7 +147,12 @@ def _line_integrals(scan: ArrayScan, first: int, last: int) -> Sinograms:
 
 
 def network_stages(
-    denoiser: str, model: str | None = None, precision: str | None = None, *, fine_tune: bool = False
+    denoiser: str,
+    model: str | None = None,
+    precision: str | None = None,
+    runtime: str | None = None,
+    *,
+    fine_tune: bool = False,
 ) -> list[dict[str, Any]]:
     """Return the stages of a recipe, as plain data, that denoise slices; see `recon_and_denoise`.
 
@@ -154,12 +162,12 @@ def network_stages(
     ModelError : where `fine_tune` is asked for and there is no such model
     """
     if denoiser != TOMOGAN:
-        if model is not None or precision is not None:
-            raise DataError(f"model, precision: belong to the denoiser {TOMOGAN!r}, not to {denoiser!r}")
+        if (model, precision, runtime) != (None, None, None):
+            raise DataError(f"model, precision, runtime: belong to the denoiser {TOMOGAN!r}, not to {denoiser!r}")
         if fine_tune:
             raise DataError(f"fine_tune: belongs to the denoiser {TOMOGAN!r}; {denoiser!r} has no Fine-Tune network")
         return [{"denoise": {"denoiser": denoiser}}]
-    options = {"model": model or TOMOGAN}
+    options = {"model": model or TOMOGAN} | ({"runtime": runtime} if runtime else {})
     if fine_tune:
         precision = precision or open_model(options["model"]).manifest.denoise.partner
     denoise = {"denoise": {"denoiser": denoiser, "options": options | ({"precision": precision} if precision else {})}}

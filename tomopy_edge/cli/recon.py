@@ -43,6 +43,7 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--precision", choices=get_args(Precision), help="of the model's network (default: what the model advises)"
     )
+    parser.add_argument("--runtime", help="what runs the networks; see `tomopy-edge plugins` (default: auto)")
     parser.add_argument("--fine-tune", action="store_true", help="let the model's Fine-Tune network follow")
     parser.add_argument("--save-format", choices=FORMATS, default="tiff", help="(default: tiff)")
     add_output_flags(parser)
@@ -105,6 +106,7 @@ def _network_stages(args: argparse.Namespace) -> list[dict[str, Any]]:
         given = {
             "--model": args.model is not None,
             "--precision": args.precision is not None,
+            "--runtime": args.runtime is not None,
             "--fine-tune": args.fine_tune,
         }
         idle = [flag for flag, is_given in given.items() if is_given]
@@ -115,4 +117,4 @@ def _network_stages(args: argparse.Namespace) -> list[dict[str, Any]]:
             )
     if args.fine_tune and args.precision == "chained":
         raise DataError("--fine-tune: a chained network has the Fine-Tune network in it; leave one of them out")
-    return network_stages(args.denoiser, args.model, args.precision, fine_tune=args.fine_tune)
+    return network_stages(args.denoiser, args.model, args.precision, args.runtime, fine_tune=args.fine_tune)
