@@ -33,7 +33,6 @@ from tomopy_edge.training.adaptation import AdaptOptions, export_adapted  # noqa
 from tomopy_edge.training.compact import build_compact  # noqa: E402
 from tomopy_edge.training.folder import ModelFolder  # noqa: E402
 from tomopy_edge.training.held_out_views import Distance, distance  # noqa: E402
-from tomopy_edge.training.levelling import level  # noqa: E402
 from tomopy_edge.training.noise2inverse import HalvesOptions, write_halves  # noqa: E402
 from tomopy_edge.training.plan import TrainOptions  # noqa: E402
 from tomopy_edge.training.quantize import QuantizeOptions, quantize_model  # noqa: E402
@@ -295,16 +294,6 @@ def test_too_few_views_for_the_parts_are_refused_and_may_be_tried_again(run, cho
     with pytest.raises(DataError, match="64 views in 9 parts leave 7"):
         run(chosen=dataclasses.replace(chosen, parts=9))
     assert names(tmp_path) == []
-
-
-def test_levelled_answers_have_the_mean_of_what_they_are_to_be(pairs, model, tmp_path):
-    lift = level(model / "raw.keras", pairs, tmp_path / "level.keras")
-    assert abs(lift) > 0.01
-    network = keras.models.load_model(tmp_path / "level.keras", compile=False)
-    with h5py.File(pairs) as file:
-        noisy, truth = file["train_ns"][()].astype(np.float32), file["train_gt"][()].astype(np.float64)
-    missing = (truth - network.predict_on_batch(noisy)[..., 0])[truth != 0]
-    assert missing.mean() == pytest.approx(0, abs=1e-4)
 
 
 def test_distances_are_those_of_the_definition(pairs, model, job, monkeypatch):

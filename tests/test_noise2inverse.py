@@ -165,6 +165,18 @@ def test_the_judge_sees_all_parts_that_are_learned_from(scan, recipe, job, tmp_p
     np.testing.assert_allclose(pairs["judge_gt"][0], held_out[0] / pairs["unit"], atol=2e-3)
 
 
+def test_rows_around_the_judged_ones_are_shown_by_one_part_and_by_all(scan, recipe, job, tmp_path):
+    path = tmp_path / "pairs.h5"
+    write_halves(scan, path, HalvesOptions(parts=4, slices=4), recipe=recipe(), job=job)
+    pairs = contents(path)
+    # Of four rows 0, 2 and 3 are judged.
+    assert pairs["level_ns"].shape == (4, 2, COLUMNS, COLUMNS, 3)
+    with open_scan(scan) as opened:
+        learned, _ = ViewParts(opened, recipe(), 4, held_out=True, job=job).slices(0, 3)
+    for shown, wanted in zip(pairs["level_ns"][1], (learned[1], learned.mean(axis=0)), strict=True):
+        np.testing.assert_allclose(shown, np.moveaxis(wanted, 0, 2) / pairs["unit"], atol=2e-3)
+
+
 @pytest.mark.parametrize("size", [16, 64, 100, 640, 2560])
 def test_no_pixel_is_both_learned_from_and_looked_at(size):
     blocks = blocks_of(size, seed=3)

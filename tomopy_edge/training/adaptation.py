@@ -126,7 +126,10 @@ def train_further(start: Path, pairs: Path, work: Path, chosen: AdaptOptions) ->
         trained.unlink(missing_ok=True)
         shutil.rmtree(left, ignore_errors=True)
     train(build, pairs, trained, plan, resume=resume, start=start)
-    log.info("answers lifted by %.4f network units, to the mean of the raw slices", level(trained, pairs, levelled))
+    log.info(
+        "answers brought to the mean of the raw slices: they lacked %+.4f network units of one part, %+.4f of all",
+        *level(trained, pairs, levelled),
+    )
     return levelled
 
 

@@ -32,6 +32,9 @@ JUDGED, JUDGED_PIXELS = 3, 4 * 1024**2
 """Most slices of which the held-out views are kept, to judge by, and most pixels of them, but for the first slice: a
 large slice tells as much as several small ones, and float networks are slow to ask."""
 
+CHUNK = 128
+"""Edge of the pieces that are stored together, pixels."""
+
 
 @options
 class HalvesOptions:
@@ -115,8 +118,10 @@ def write_halves(
 
     The datasets are those of `simulation.files.write_pairs`, in blocks of at most 512 x 512 pixels; `test_ns` and
     `test_gt` hold blocks that are not learned from. Where a part is held out, `judge_ns` (slice, y, x, channel) is the
-    mean of all other parts and `judge_gt` (slice, y, x) the held-out one. The file's attribute `unit` is the
-    attenuation per pixel of one network unit, `rows` the rows learned from.
+    mean of all other parts and `judge_gt` (slice, y, x) the held-out one. `level_ns` (slice, loudness, y, x, channel)
+    shows these rows and the ones learned from before and after them at two loudnesses of the noise: one part alone,
+    and the mean of all but the held-out one; see `levelling.level`. The file's attribute `unit` is the attenuation per
+    pixel of one network unit, `rows` the rows learned from.
 
     Parameters
     ----------
@@ -150,7 +155,8 @@ def write_halves(
         rows = _spread(parts.span.first, parts.span.last, chosen.slices)
         blocks = blocks_of(size, chosen.seed)
         pixels = len(rows) * len(parts.parts) * len(blocks.learned) * blocks.edge**2
-        expect_room(pairs, 2 * (chosen.channels + 1) * pixels)
+        whole = 2 * len(_whole(len(rows), size)[1]) * size**2 if chosen.held_out else 0
+        expect_room(pairs, 2 * (chosen.channels + 1) * pixels + 2 * chosen.channels * whole)
         with new_hdf5(pairs, overwrite=overwrite) as file:
             file.attrs.update({"unit": unit, "rows": rows, "parts": chosen.parts, "made_by": "tomopy-edge adapt"})
             _Writer(file, parts, blocks, rows, unit, chosen.channels).write(size)
@@ -161,6 +167,13 @@ def _spread(first: int, last: int, most: int) -> NDArray[np.intp]:
     """Return up to `most` of the rows `first` to `last - 1`, evenly spread; the middle one where it is one."""
     count = min(most, last - first)
     return first + ((np.arange(count) + 0.5) * (last - first) / count).astype(np.intp)
+
+
+def _whole(rows: int, size: int) -> tuple[list[int], list[int]]:
+    """Return which of so many rows of size x size pixels models are judged by, and which answers are levelled by."""
+    judged = [int(n) for n in _spread(0, rows, min(JUDGED, max(JUDGED_PIXELS // size**2, 1)))]
+    # Rings make the mean of what a network answers vary by 1 % from row to row.
+    return judged, [n for n in range(rows) if min(abs(n - one) for one in judged) <= 1]
 
 
 class _Writer:
@@ -180,10 +193,12 @@ class _Writer:
 
     def write(self, size: int) -> None:
         """Write all pairs; `size` is the edge of whole slices, pixels."""
-        judged: set[int] = set()
-        if len(self._parts.judge):
-            judged.update(_spread(0, len(self._rows), min(JUDGED, max(JUDGED_PIXELS // size**2, 1))).tolist())
+        judged, levelled = _whole(len(self._rows), size) if len(self._parts.judge) else ([], [])
+        if judged:
             self._create("judge", len(judged), size)
+            shape = (len(levelled), 2, size, size, self._channels)
+            chunk = min(size, CHUNK)
+            self._file.create_dataset("level_ns", shape, "f2", chunks=(1, 1, chunk, chunk, self._channels))
         for n, row in enumerate(track(self._rows, total=len(self._rows), what="slices to learn from")):
             learned, held_out = self._neighbourhood(int(row))
             middle = self._channels // 2
@@ -193,8 +208,12 @@ class _Writer:
                 self._add_blocks("train", noisy, part[middle], self._blocks.learned)
                 if i == n % len(learned):
                     self._add_blocks("test", noisy, part[middle], self._blocks.looked_at)
+            together = np.moveaxis(total / np.float32(len(learned)), 0, 2)
+            if n in levelled:
+                alone = np.moveaxis(learned[n % len(learned)], 0, 2)
+                self._file["level_ns"][levelled.index(n)] = np.stack([alone, together]).astype(np.float16)
             if n in judged and held_out is not None:
-                self._add("judge", np.moveaxis(total / np.float32(len(learned)), 0, 2), held_out[middle])
+                self._add("judge", together, held_out[middle])
 
     def _neighbourhood(self, row: int) -> tuple[Float32, Float32 | None]:
         """Return a row with its neighbours, network units; at the ends of the scan the edge row is repeated."""
@@ -205,7 +224,7 @@ class _Writer:
         return learned[:, places] / self._unit, None if held_out is None else held_out[places] / self._unit
 
     def _create(self, name: str, count: int, edge: int) -> None:
-        chunk = min(edge, 128)
+        chunk = min(edge, CHUNK)
         slices = self._file.create_dataset(
             f"{name}_ns", (count, edge, edge, self._channels), "f2", chunks=(1, chunk, chunk, self._channels)
         )
