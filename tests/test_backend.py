@@ -5,13 +5,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 import tomopy_edge
 from tomopy_edge.backend import Backend, Ends, Placement, Probe
 from tomopy_edge.codes import QuantParams
+from tomopy_edge.networks.choice import apart
 from tomopy_edge.networks.manifest import open_model
 from tomopy_edge.networks.probing import probed
 from tomopy_edge.networks.quantize import quantize
+from tomopy_edge.networks.resizing import with_tile
 from tomopy_edge.networks.runtimes import files_for
 from tomopy_edge.plugins import load_catalogue
 
@@ -45,6 +48,29 @@ def tiles_for(backend, count, seed=0):
     noise = np.random.default_rng(seed).normal(scale=0.3, size=(count, tile, tile, channels))
     tiles = (disc + noise).astype(np.float32)
     return tiles if backend.ends.input_params is None else quantize(tiles, backend.ends.input_params)[0]
+
+
+def reference_answer(content, tiles):
+    """The answer of the kernels that LiteRT takes for the definition of its operators."""
+    interpreter = Interpreter(model_content=content, experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], tiles)
+    interpreter.invoke()
+    return interpreter.get_tensor(interpreter.get_output_details()[0]["index"])[..., 0]
+
+
+@pytest.mark.parametrize("pair", [pair for pair in networks_here() if pair.values[0][0].reads == "tflite"])
+def test_the_answer_is_that_of_the_reference_kernels_but_for_the_rounding_of_some_codes(pair, tmp_path):
+    entry, file = pair
+    path = tmp_path / file.file
+    # Those of float32 are slow.
+    path.write_bytes(with_tile(MODEL.path(file.file, file.sha256).read_bytes(), 64))
+    backend = entry.open(path, Placement(threads=1, tile=64 if entry.whole else None))
+    tiles = tiles_for(backend, 1)
+    answer = backend.infer(tiles)
+    backend.close()
+    assert apart(answer, reference_answer(path.read_bytes(), tiles)) is None
+    assert apart(answer + answer.dtype.type(2), reference_answer(path.read_bytes(), tiles)) is not None
 
 
 @pytest.mark.parametrize("count", [0, 1, 3, 5])

@@ -12,11 +12,11 @@ pytest.importorskip("tensorflow", reason="the extra `train` is not installed")
 
 from tomopy_edge.errors import ModelError  # noqa: E402 - after the skips
 from tomopy_edge.networks.litert import LiteRT  # noqa: E402
+from tomopy_edge.networks.resizing import with_tile  # noqa: E402
 from tomopy_edge.training.architectures import architecture  # noqa: E402
 from tomopy_edge.training.chain import chain  # noqa: E402
 from tomopy_edge.training.export import export_int8, operators  # noqa: E402
 from tomopy_edge.training.ranges import activation_ranges  # noqa: E402
-from tomopy_edge.training.surgery import with_tile  # noqa: E402
 
 # TensorFlow's variables do not know numpy 2's copy keyword yet.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")

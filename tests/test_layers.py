@@ -22,7 +22,7 @@ LAYERS = [
     {"pipeline", "report"},
     {"record", "training"},
     {"recon", "run_scan"},
-    {"adapt", "evaluation"},
+    {"adapt", "evaluation", "machine"},
     {"cli", "__init__"},
     {"__main__"},
 ]

@@ -1,12 +1,18 @@
 """The contract that a backend keeps, tried on every network file that is shipped."""
 
+import builtins
+import sys
+from types import ModuleType
+
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.interpreter import Interpreter
 from ai_edge_litert.tools import flatbuffer_utils
 
-from tomopy_edge.errors import ModelError
-from tomopy_edge.networks.litert import LiteRT
+from tomopy_edge.errors import BackendError, ModelError
+from tomopy_edge.networks import litert
+from tomopy_edge.networks.litert import LiteRT, check_graph, ends_in
 from tomopy_edge.networks.manifest import open_model
 from tomopy_edge.networks.quantize import dequantize, quantize
 
@@ -179,3 +185,79 @@ def test_a_zero_point_that_is_no_code_is_refused(tmp_path):
 
     with pytest.raises(ModelError, match="has no zero point that is a code"):
         LiteRT(edited(tmp_path, change), threads=1)
+
+
+def test_the_ends_that_stand_in_the_file_are_those_the_interpreter_tells(backend, request):
+    _, file = request.node.callspec.params["backend"]
+    assert ends_in(check_graph(MODEL.path(file.file, file.sha256))) == backend.ends
+
+
+@pytest.mark.parametrize("tile", [64, 128])
+def test_a_network_is_opened_for_another_tile(tile):
+    backend = LiteRT(small_network(), threads=1, tile=tile)
+    assert backend.ends.shape[1:3] == (tile, tile)
+
+
+@pytest.fixture
+def older(monkeypatch):
+    """A stand-in for tflite-runtime, with LiteRT's interpreter in it, on a machine without LiteRT."""
+
+    def make(numpy="1.26.4", failure=None):
+        package, module = ModuleType("tflite_runtime"), ModuleType("tflite_runtime.interpreter")
+        package.__spec__ = package.__path__ = []
+        module.Interpreter = Interpreter
+        real = builtins.__import__
+
+        def import_it(name, *rest):
+            if failure is not None and name == "tflite_runtime.interpreter":
+                raise failure
+            return real(name, *rest)
+
+        monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
+        monkeypatch.setitem(sys.modules, "tflite_runtime", package)
+        monkeypatch.setitem(sys.modules, "tflite_runtime.interpreter", module)
+        monkeypatch.setattr(builtins, "__import__", import_it)
+        monkeypatch.setattr(litert, "version", {"tflite-runtime": "2.14.0"}.get)
+        monkeypatch.setattr(litert.np, "__version__", numpy)
+
+    return make
+
+
+def test_tflite_runtime_takes_the_place_of_litert_and_says_that_files_go_unchecked(older):
+    older()
+    probe = litert.ENTRY.probe()
+    assert (probe.works, probe.told, probe.version) == (True, "the CPU, through tflite-runtime", "2.14.0")
+    backend = LiteRT(small_network(), threads=2)
+    assert backend.told == "tflite-runtime 2.14.0 (files unchecked, which needs ai-edge-litert), 2 threads"
+    assert backend.infer(noisy_tiles(backend)).shape == (1, 64, 64)
+
+
+def test_tflite_runtime_beside_numpy_2_is_refused_before_it_is_imported(older):
+    older(numpy="2.4.6", failure=AssertionError("imported"))
+    told = "tflite-runtime 2.14.0 needs numpy below 2, found 2.4.6; pip install ai-edge-litert"
+    assert litert.ENTRY.probe().told == told
+    with pytest.raises(BackendError, match=told):
+        LiteRT(small_network(), threads=1)
+
+
+@pytest.mark.parametrize("failure", [SystemError("a result with an exception set"), AttributeError("_ARRAY_API")])
+def test_a_tflite_runtime_that_cannot_be_imported_is_a_sentence(older, failure):
+    older(failure=failure)
+    assert litert.ENTRY.probe().told == (
+        f"tflite-runtime 2.14.0 cannot be imported ({failure}); pip install ai-edge-litert"
+    )
+
+
+def test_where_neither_is_there_the_newer_one_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
+    monkeypatch.setattr(litert, "find_spec", lambda _: None)
+    probe = litert.ENTRY.probe()
+    assert not probe.works
+    assert probe.told.startswith("ai-edge-litert cannot be imported (")
+    assert probe.told.endswith("; pip install ai-edge-litert")
+
+
+def test_a_graph_cannot_be_looked_into_without_the_package_that_has_its_schema(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ai_edge_litert", None)
+    with pytest.raises(BackendError, match=r"\.tflite: looking into a network file needs ai-edge-litert"):
+        check_graph(small_network())

@@ -6,20 +6,23 @@ import signal
 import sys
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from tomopy_edge.backend import Probe
 from tomopy_edge.catalogue import Catalogue
-from tomopy_edge.denoisers.tomogan import NetworkOptions, check_network
+from tomopy_edge.data import Volume
+from tomopy_edge.denoisers.tomogan import NetworkOptions, check_network, settle_tomogan
 from tomopy_edge.errors import BackendError, ModelError, PluginError
 from tomopy_edge.hookspecs import BackendEntry
 from tomopy_edge.job import Job
-from tomopy_edge.networks import litert, probing
+from tomopy_edge.networks import litert, probing, runtimes
 from tomopy_edge.networks.manifest import open_model
 from tomopy_edge.networks.probing import probed
-from tomopy_edge.networks.runtimes import choose_file, settle_runtime, working
+from tomopy_edge.networks.runtimes import Wish, choose_file, settle_runtime, working
 
-NETWORKS = open_model("tomogan").manifest.denoise
+MODEL = open_model("tomogan")
+NETWORKS = MODEL.manifest.denoise
 
 
 def works():
@@ -109,6 +112,64 @@ def test_auto_takes_the_first_that_works_of_those_that_give_the_same_answers():
     assert settle_runtime("auto", NETWORKS, told, "denoise", fallback=False).name == "good"
 
 
+@pytest.fixture
+def chosen_from(monkeypatch):
+    """The candidates that the measured choice was given; it takes the last."""
+    given = []
+
+    def last(candidates, model, shape, threads, note):
+        given.extend(candidates)
+        note("measured")
+        return candidates[-1].entry
+
+    monkeypatch.setattr(runtimes, "fastest", last)
+    return given
+
+
+def settled(wish, networks, *entries):
+    told = job(*entries)
+    return settle_runtime("auto", networks, told, "denoise", fallback=False, wish=wish).name, told.tally.notes
+
+
+def test_auto_measures_those_that_give_the_same_answers_and_work_here(chosen_from):
+    others = entry(works, "other"), entry(fails, "broken", alike=True), entry(works, "big", alike=True, whole=True)
+    wish = Wish(MODEL, None, None, (1024, 1024))
+    name, notes = settled(wish, NETWORKS, litert.ENTRY, *others, entry(works, "good", alike=True))
+    assert name == "good"
+    assert [one.entry.name for one in chosen_from] == ["litert", "good"]
+    assert {one.file for one in chosen_from} == {NETWORKS.choose(None, None, (1024, 1024))}
+    assert notes == {"denoise": ["measured"]}
+
+
+def test_auto_measures_nothing_where_there_is_one_runtime_or_nothing_to_run(chosen_from):
+    wish = Wish(MODEL, None, None, (64, 64))
+    assert settled(wish, NETWORKS, litert.ENTRY, entry(works, "other"))[0] == "litert"
+    assert settled(None, NETWORKS, litert.ENTRY, entry(works, "good", alike=True))[0] == "litert"
+    assert chosen_from == []
+
+
+def test_auto_compares_a_compiled_network_with_what_it_was_compiled_from(chosen_from):
+    original = replace(NETWORKS.choose("int8", 128, (64, 64)), file="uint8.tflite", io="uint8")
+    compiled = replace(original, file="compiled.tflite", sha256="0", compiled_from=original.file)
+    device = entry(works, "device", reads="edgetpu", alike=True)
+    held = replace(NETWORKS, networks=(*NETWORKS.networks, original), compiled=(compiled,))
+    assert settled(Wish(MODEL, "int8", None, (64, 64)), held, litert.ENTRY, device)[0] == "device"
+    assert (chosen_from[-1].file, chosen_from[-1].reference) == (compiled, original)
+
+
+def test_auto_never_changes_the_precision_or_the_tile_for_speed(chosen_from):
+    original = NETWORKS.choose("int8", 128, (64, 64))
+    compiled = replace(original, file="compiled.tflite", compiled_from=original.file)
+    device = entry(works, "device", reads="edgetpu", alike=True)
+    held = replace(NETWORKS, compiled=(compiled,))
+    assert settled(Wish(MODEL, "float", None, (64, 64)), held, litert.ENTRY, device)[0] == "litert"
+    assert settled(Wish(MODEL, "int8", 256, (64, 64)), held, litert.ENTRY, device)[0] == "litert"
+    assert chosen_from == []
+    other = entry(works, "other", reads="edgetpu", alike=True)
+    with pytest.raises(ModelError, match="the model holds no float network that device or other could run"):
+        runtimes._candidates([device, other], held, Wish(MODEL, "float", None, (64, 64)))
+
+
 def test_auto_says_what_it_tried_where_nothing_works():
     with pytest.raises(
         BackendError, match=r"no runtime works on this machine: a: there is no such device; plug it in; b: "
@@ -130,6 +191,15 @@ def test_a_named_runtime_that_does_not_work_is_an_error_unless_another_may_take_
     (note,) = told.tally.notes["denoise"]
     assert "there is no such device" in note
     assert "the recipe allows another runtime" in note
+
+
+def test_the_settled_recipe_names_the_runtime_and_a_device_only_where_it_is_one_of_that_runtime():
+    volume = Volume(np.random.default_rng(0).normal(1, 0.2, (3, 64, 64)).astype(np.float32), 0)
+    told = job(entry(fails), entry(works, "good", alike=True))
+    options = NetworkOptions(runtime="thing", device="usb:0", fallback=True)
+    settled = settle_tomogan(options, volume, told)
+    assert (settled.runtime, settled.device) == ("good", None)
+    assert settle_tomogan(replace(options, runtime="good"), volume, told).device == "usb:0"
 
 
 def test_an_unknown_runtime_is_refused_with_the_nearest_name():
@@ -161,3 +231,19 @@ def test_a_runtime_of_whole_slices_gets_one_tile_with_all_that_the_network_sees(
     assert NETWORKS.is_exact(file)
     assert file.tile < max(shape) + 2 * (NETWORKS.reach + NETWORKS.multiple) + NETWORKS.multiple
     assert replace(file, tile=256, halo=56, stride=144).file == file.file
+
+
+def test_auto_says_where_speed_costs_seams(chosen_from):
+    small = next(file for file in NETWORKS.networks if (file.precision, file.tile) == ("int8", 64))
+    compiled = replace(small, file="compiled.tflite", compiled_from=small.file)
+    held = replace(NETWORKS, compiled=(compiled,))
+    device = entry(works, "device", reads="edgetpu", alike=True)
+    _, notes = settled(Wish(MODEL, "int8", None, (1024, 1024)), held, litert.ENTRY, device)
+    assert "its tiles of 64 pixels are blended; runtime litert has some that leave no seam" in notes["denoise"]
+    _, notes = settled(Wish(MODEL, "int8", 64, (1024, 1024)), held, litert.ENTRY, device)
+    assert notes == {"denoise": ["measured"]}
+
+
+def test_a_device_without_its_runtime_is_refused():
+    with pytest.raises(ValueError, match="device: 'usb:0' is one of a runtime's devices; name the runtime too"):
+        NetworkOptions(device="usb:0")

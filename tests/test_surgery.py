@@ -10,13 +10,11 @@ import pytest
 keras = pytest.importorskip("keras", reason="the extra `train` is not installed")
 pytest.importorskip("tensorflow", reason="the extra `train` is not installed")
 
-from ai_edge_litert.tools import flatbuffer_utils  # noqa: E402 - after the skips
-
-from tomopy_edge.networks.litert import LiteRT  # noqa: E402
+from tomopy_edge.networks.litert import LiteRT  # noqa: E402 - after the skips
 from tomopy_edge.training.architectures import architecture  # noqa: E402
 from tomopy_edge.training.export import export_int8, operators  # noqa: E402
 from tomopy_edge.training.ranges import activation_ranges  # noqa: E402
-from tomopy_edge.training.surgery import output_span, with_int8, with_tile, with_uint8  # noqa: E402
+from tomopy_edge.training.surgery import output_span, with_int8, with_uint8  # noqa: E402
 
 # TensorFlow's variables do not know numpy 2's copy keyword yet.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -42,42 +40,8 @@ def opened(tmp_path):
     return open_network
 
 
-def codes(batch, y, x, seed=1):
-    return np.random.default_rng(seed).integers(-128, 128, (batch, y, x, 1), np.int8)
-
-
-def test_tiles_of_another_size_give_the_same_codes_beyond_the_reach(made, opened):
-    part, tflite = made
-    halo = -(-part.reach // part.multiple) * part.multiple
-    large, small = opened(with_tile(tflite, 2 * halo + 48)), opened(with_tile(tflite, 2 * halo + 16))
-    whole = codes(1, 2 * halo + 48, 2 * halo + 48)
-    inner = np.ascontiguousarray(whole[:, 16:-16, 16:-16])
-    answer = large.infer(whole)[:, halo + 16 : -halo - 16, halo + 16 : -halo - 16]
-    np.testing.assert_array_equal(answer, small.infer(inner)[:, halo:-halo, halo:-halo])
-
-
-def test_slices_need_not_be_square(made, opened):
-    _, tflite = made
-    assert opened(with_tile(tflite, (40, 72))).infer(codes(1, 40, 72)).shape == (1, 40, 72)
-
-
-def test_a_batch_of_tiles_gives_the_codes_of_its_tiles(made, opened):
-    _, tflite = made
-    together, alone = opened(with_tile(tflite, 32, batch=3)), opened(with_tile(tflite, 32))
-    tiles = codes(3, 32, 32)
-    np.testing.assert_array_equal(together.infer(tiles), np.concatenate([alone.infer(one[None]) for one in tiles]))
-
-
-def test_no_tensor_has_an_open_shape(made):
-    model = flatbuffer_utils.read_model_from_bytearray(bytearray(with_tile(made[1], 64, batch=2)))
-    for tensor in model.subgraphs[0].tensors:
-        assert all(edge > 0 for edge in tensor.shape)
-        assert tensor.shapeSignature is None
-
-
-def test_a_tile_that_a_level_of_the_network_does_not_divide_is_refused(made):
-    with pytest.raises(ValueError, match="tile: a network for 32 pixels has a level of"):
-        with_tile(made[1], 30)
+def codes(batch, y, x):
+    return np.random.default_rng(1).integers(-128, 128, (batch, y, x, 1), np.int8)
 
 
 def test_uint8_ends_are_hidden_and_give_the_same_codes(made, opened):

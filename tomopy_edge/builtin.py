@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from tomopy_edge.denoisers import classical, none, tomogan
 from tomopy_edge.hookspecs import BackendEntry, DenoiserEntry, ReconstructorEntry, StageEntry, hookimpl
-from tomopy_edge.networks import litert
+from tomopy_edge.networks import edge_tpu_backend, litert, onnxruntime, openvino, tensorrt, whole
 from tomopy_edge.reconstructors import fbp
 from tomopy_edge.reconstructors import tomopy as tomopy_algorithms
 from tomopy_edge.stages import (
@@ -58,3 +58,8 @@ def tomopy_edge_denoisers() -> Iterator[DenoiserEntry]:
 def tomopy_edge_backends() -> Iterator[BackendEntry]:
     """Offer what networks run on."""
     yield litert.ENTRY
+    yield openvino.ENTRY
+    yield edge_tpu_backend.ENTRY
+    yield tensorrt.ENTRY
+    yield onnxruntime.ENTRY
+    yield whole.ENTRY

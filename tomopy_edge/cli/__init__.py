@@ -13,8 +13,8 @@ from tomopy_edge.version import __version__
 
 VERBS = (
     *("run", "check", "recon"),
-    *("simulate", "train", "quantize", "export", "evaluate", "adapt"),
-    *("models", "plugins"),
+    *("simulate", "train", "quantize", "export", "compile", "evaluate", "adapt"),
+    *("doctor", "bench", "models", "plugins"),
 )
 """Modules of this package, in the order of `--help`."""
 

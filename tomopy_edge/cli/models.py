@@ -77,7 +77,7 @@ def _describe(model: Model) -> list[str]:
             continue
         advised = f"; recipes run {networks.usual} where they name no precision" if part == "denoise" else ""
         lines.append(f"{part}: {networks.channels} slices in, looks {networks.reach} pixels far{advised}")
-        for network in (*networks.networks, *networks.onnx):
+        for network in (*networks.networks, *networks.compiled, *networks.onnx):
             model.path(network.file, network.sha256)
             exact = "no seam" if networks.is_exact(network) else "blended"
             lines.append(

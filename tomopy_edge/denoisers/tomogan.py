@@ -19,7 +19,7 @@ from tomopy_edge.hookspecs import BackendEntry, DenoiserEntry
 from tomopy_edge.job import Job
 from tomopy_edge.networks import litert
 from tomopy_edge.networks.manifest import Model, NetworkFile, NetworkSet, Precision, open_model
-from tomopy_edge.networks.runtimes import AUTO, backends, choose_file, files_for, settle_runtime
+from tomopy_edge.networks.runtimes import AUTO, Wish, backends, choose_file, files_for, settle_runtime
 from tomopy_edge.networks.slices import Account, SliceNetwork, open_network
 from tomopy_edge.networks.unit import attenuation_unit, noise_level
 from tomopy_edge.options import options
@@ -62,6 +62,8 @@ class NetworkOptions:
     """Whether another runtime may take over where the one that is named does not work."""
 
     def __post_init__(self) -> None:
+        if self.device is not None and self.runtime == AUTO:
+            raise ValueError(f"device: {self.device!r} is one of a runtime's devices; name the runtime too")
         if self.unit is not None and not np.finfo(np.float32).tiny <= self.unit <= np.finfo(np.float32).max:
             raise ValueError(f"unit: must be above 0 attenuation per pixel and finite, got {self.unit}")
 
@@ -117,7 +119,8 @@ class NetworkDenoiser:
                 threads=self._job.ncore,
                 account=self._account,
                 entry=entry,
-                device=chosen.device,
+                # The device that is named is one of the runtime that is named.
+                device=chosen.device if entry.name == chosen.runtime else None,
             )
         grid = file.grid(shape)
         tiles = grid.counts[0] * grid.counts[1]
@@ -160,9 +163,10 @@ def suitable_network(options: NetworkOptions, part: Part, sample: Volume, job: J
     ModelError : where the model does not hold it
     BackendError : where the machine cannot run it
     """
-    _, networks = networks_of(options, part)
+    model, networks = networks_of(options, part)
     y, x = sample.slices.shape[1:]
-    entry = settle_runtime(options.runtime, networks, job, part, fallback=options.fallback)
+    wish = Wish(model, options.precision, options.tile, (y, x))
+    entry = settle_runtime(options.runtime, networks, job, part, fallback=options.fallback, wish=wish)
     return entry, choose_file(entry, networks, options.precision, options.tile, (y, x))
 
 
@@ -180,7 +184,12 @@ def settle_tomogan(options: NetworkOptions, sample: Volume, job: Job) -> Network
             "in the denoised ones may be invented; take more views, bin the detector's pixels, or compare with others",
         )
     return replace(
-        options, unit=unit, tile=None if entry.whole else network.tile, precision=network.precision, runtime=entry.name
+        options,
+        unit=unit,
+        tile=None if entry.whole else network.tile,
+        precision=network.precision,
+        runtime=entry.name,
+        device=options.device if entry.name == options.runtime else None,
     )
 
 

@@ -1,8 +1,10 @@
-"""Run a .tflite network on the CPU through LiteRT's interpreter."""
+"""Run a .tflite network on the CPU through LiteRT's interpreter, or that of the older tflite-runtime."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,18 +13,65 @@ from numpy.typing import NDArray
 
 from tomopy_edge.backend import Backend, Ends, Placement, Probe
 from tomopy_edge.codes import HIGHEST, LOWEST, QuantParams
-from tomopy_edge.errors import ModelError
+from tomopy_edge.errors import BackendError, ModelError
 from tomopy_edge.hookspecs import BackendEntry
-from tomopy_edge.networks.tflite_graph import read_graph
+from tomopy_edge.networks.resizing import with_tile
+from tomopy_edge.networks.tflite_graph import Graph, Tensor, read_graph
 
-PACKAGE = "ai-edge-litert"
-"""Name of the distribution."""
+PACKAGE, OLDER = "ai-edge-litert", "tflite-runtime"
+"""Names of the distributions. The older one ended in 2023, with wheels that were built for numpy 1."""
 
 IO: dict[type, Literal["int8", "uint8", "float32"]] = {np.int8: "int8", np.uint8: "uint8", np.float32: "float32"}
 """Types of a network's ends."""
 
 SMALLEST, LARGEST = 1e-12, 1e6
 """Between them lie the scales of every network that means something; others can end the process inside LiteRT."""
+
+
+@dataclass(frozen=True)
+class Interpreters:
+    """The package that interprets .tflite files here.
+
+    Attributes
+    ----------
+    make : its class Interpreter
+    name : what it is called
+    version : of the distribution
+    reads : whether it comes with a reader of network files, with which they can be checked before they are opened
+    """
+
+    make: Any
+    name: str
+    version: str
+    reads: bool = True
+
+
+def interpreters() -> Interpreters:
+    """Return LiteRT, or where that is missing tflite-runtime.
+
+    Raises
+    ------
+    BackendError : where neither can be used
+    """
+    try:
+        from ai_edge_litert.interpreter import Interpreter
+    except ImportError as error:
+        if find_spec("tflite_runtime") is None:
+            raise BackendError(f"{PACKAGE} cannot be imported ({error}); pip install {PACKAGE}") from None
+        return _older()
+    return Interpreters(Interpreter, "LiteRT", version(PACKAGE))
+
+
+def _older() -> Interpreters:
+    found = version(OLDER)
+    # Not even tried: beside numpy 2 its import prints a page of tracebacks and ends in a SystemError.
+    if int(np.__version__.split(".")[0]) > 1:
+        raise BackendError(f"{OLDER} {found} needs numpy below 2, found {np.__version__}; pip install {PACKAGE}")
+    try:
+        from tflite_runtime.interpreter import Interpreter
+    except (ImportError, AttributeError, SystemError) as error:
+        raise BackendError(f"{OLDER} {found} cannot be imported ({error}); pip install {PACKAGE}") from None
+    return Interpreters(Interpreter, OLDER, found, reads=False)
 
 
 class LiteRT(Backend):
@@ -33,24 +82,29 @@ class LiteRT(Backend):
     path : the .tflite file: one input (tile, y, x, channel), one output (tile, y, x, 1), both int8, both uint8 or
         both float32
     threads : threads that one inference uses; LiteRT's own default is one
+    tile : edge of the tiles to open it for, pixels; None takes those of the file
 
     Raises
     ------
     ModelError : where the file is no such network
+    BackendError : where LiteRT is missing
     """
 
-    def __init__(self, path: Path, threads: int) -> None:
-        from ai_edge_litert.interpreter import Interpreter
-
-        check_graph(path)
+    def __init__(self, path: Path, threads: int, tile: int | None = None) -> None:
+        package = interpreters()
+        if package.reads:
+            check_graph(path)
         try:
+            content = path.read_bytes() if tile is None else with_tile(path.read_bytes(), tile)
             # From memory: the file can then be replaced while it is in use.
-            interpreter = Interpreter(model_content=path.read_bytes(), num_threads=threads)
+            interpreter = package.make(model_content=content, num_threads=threads)
             interpreter.allocate_tensors()
         except (OSError, RuntimeError, ValueError) as error:
-            raise ModelError(f"{path}: is damaged, or LiteRT has no kernel for it: {error}") from None
+            raise ModelError(f"{path}: is damaged, or {package.name} has no kernel for it: {error}") from None
         ends, self._input, self._output = ends_of(interpreter, path)
-        super().__init__(ends, f"LiteRT {version(PACKAGE)}, {threads} thread{'s' * (threads != 1)}")
+        unchecked = "" if package.reads else f" (files unchecked, which needs {PACKAGE})"
+        told = f"{package.name} {package.version}{unchecked}, {threads} thread{'s' * (threads != 1)}"
+        super().__init__(ends, told)
         self._interpreter: Any = interpreter
 
     def _run(self, batch: NDArray[Any]) -> NDArray[Any]:
@@ -76,6 +130,27 @@ def ends_of(interpreter: Any, path: Path) -> tuple[Ends, int, int]:
     ModelError : where they are not those of a network for slices
     """
     inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
+    return _ends(inputs, outputs, path), int(inputs[0]["index"]), int(outputs[0]["index"])
+
+
+def ends_in(graph: Graph) -> Ends:
+    """Return the ends of a network as its file has them, for runtimes that keep scales and zero points to themselves.
+
+    Raises
+    ------
+    ModelError : where they are not those of a network for slices
+    """
+    return _ends([*map(_details, graph.inputs)], [*map(_details, graph.outputs)], graph.source)
+
+
+def _details(tensor: Tensor) -> dict[str, Any]:
+    """Return what an interpreter would tell of a tensor."""
+    quantization = tensor.scales[0] if tensor.scales else 0, tensor.zero_points[0] if tensor.zero_points else 0
+    kind = getattr(np, tensor.type.lower(), np.void)
+    return {"shape": tensor.shape, "dtype": kind, "quantization": quantization}
+
+
+def _ends(inputs: list[dict[str, Any]], outputs: list[dict[str, Any]], path: Path) -> Ends:
     if len(inputs) != 1 or len(outputs) != 1:
         raise ModelError(f"{path}: expected one input and one output, got {len(inputs)} and {len(outputs)}")
     taken, given = inputs[0], outputs[0]
@@ -88,12 +163,16 @@ def ends_of(interpreter: Any, path: Path) -> tuple[Ends, int, int]:
     if taken["dtype"] != given["dtype"]:
         kinds = " and ".join(np.dtype(end["dtype"]).name for end in (taken, given))
         raise ModelError(f"{path}: expected an input and an output of one type, got {kinds}")
-    params = _params(taken, path, "input"), _params(given, path, "output")
-    return Ends(shape, *params, IO[taken["dtype"]]), int(taken["index"]), int(given["index"])
+    return Ends(shape, _params(taken, path, "input"), _params(given, path, "output"), IO[taken["dtype"]])
 
 
-def check_graph(path: Path) -> None:
-    """Raise a `ModelError` for a .tflite file that LiteRT does not survive, or would run in float without a word."""
+def check_graph(path: Path) -> Graph:
+    """Return the graph of a .tflite file.
+
+    Raises
+    ------
+    ModelError : where LiteRT would not survive it, or would run it in float without a word
+    """
     graph = read_graph(path)
     tensors = {id(tensor): tensor for operator in graph.operators for tensor in operator.tensors}
     for tensor in tensors.values():
@@ -122,6 +201,7 @@ def check_graph(path: Path) -> None:
             f"{path}: takes or gives integers, yet {len(floats)} of its tensors are float32, such as {floats[0]!r}: it "
             "is not a full int8 network"
         )
+    return graph
 
 
 def _params(tensor: Any, path: Path, end: str) -> QuantParams | None:
@@ -135,12 +215,12 @@ def _params(tensor: Any, path: Path, end: str) -> QuantParams | None:
 
 
 def _probe() -> Probe:
-    """Return whether LiteRT is there."""
+    """Return whether LiteRT is there, or what it took the place of."""
     try:
-        from ai_edge_litert.interpreter import Interpreter  # noqa: F401 - whether it loads
-    except ImportError as error:
-        return Probe(works=False, told=f"{PACKAGE} cannot be imported ({error}); pip install {PACKAGE}")
-    return Probe(works=True, told="the CPU", version=version(PACKAGE))
+        package = interpreters()
+    except BackendError as fault:
+        return Probe(works=False, told=str(fault))
+    return Probe(works=True, told="the CPU" + (f", through {OLDER}" * (not package.reads)), version=package.version)
 
 
 def _open(path: Path, placement: Placement) -> Backend:

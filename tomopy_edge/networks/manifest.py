@@ -55,6 +55,15 @@ class NetworkFile:
     reach: int | None = None
     """How far one output pixel looks, where that is not the reach of the other files: chained networks look further."""
 
+    compiled_from: str | None = None
+    """The .tflite file that this one was compiled from, for the Edge TPU; none where it was not compiled."""
+
+    compiler: str | None = None
+    """What compiled it, as that names itself."""
+
+    on_cpu: int | None = None
+    """How many operators the compiler left to the CPU."""
+
     def __post_init__(self) -> None:
         if Path(self.file).name != self.file:
             raise ValueError(f"file: must be a name within the model folder, got {self.file!r}")
@@ -89,7 +98,7 @@ class NetworkSet:
     """The same network as .onnx files, for other runtimes."""
 
     compiled: tuple[NetworkFile, ...] = ()
-    """The same network as .tflite files that were compiled for the Edge TPU."""
+    """The same network as .tflite files for the Edge TPU, each compiled from one of `networks`."""
 
     def __post_init__(self) -> None:
         if self.multiple < 1 or self.reach < 0:
@@ -107,10 +116,21 @@ class NetworkSet:
                     f"got {network.tile}, {network.halo} and {network.stride}"
                 )
 
+        for network in self.compiled:
+            if network.compiled_from not in {one.file for one in self.networks}:
+                raise ValueError(
+                    f"compiled: {network.file} must say as compiled_from which of the networks it was made of, got "
+                    f"{network.compiled_from!r}"
+                )
+
     @property
     def neighbours(self) -> int:
         """Slices on each side of the middle one."""
         return self.channels // 2
+
+    def source_of(self, compiled: NetworkFile) -> NetworkFile:
+        """Return the file that a compiled one was compiled from."""
+        return next(network for network in self.networks if network.file == compiled.compiled_from)
 
     def is_exact(self, network: NetworkFile) -> bool:
         """Return whether tiling with `network` changes nothing: its halo covers the reach."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from tomopy_edge.catalogue import find
@@ -11,11 +12,30 @@ from tomopy_edge.errors import BackendError, ModelError
 from tomopy_edge.hookspecs import BackendEntry
 from tomopy_edge.job import Job
 from tomopy_edge.networks import litert
-from tomopy_edge.networks.manifest import NetworkFile, NetworkSet, Precision
+from tomopy_edge.networks.choice import Candidate, fastest
+from tomopy_edge.networks.manifest import Model, NetworkFile, NetworkSet, Precision
 from tomopy_edge.networks.probing import probed
 
 AUTO = "auto"
 """What a recipe says to have the runtime chosen."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is to be run, as far as it tells which runtime is the fastest.
+
+    Attributes
+    ----------
+    model : that holds the files
+    precision : None is the usual one
+    tile : edge of the tiles, pixels, or None
+    shape : (y, x) of the slices
+    """
+
+    model: Model
+    precision: Precision | None
+    tile: int | None
+    shape: tuple[int, int]
 
 
 def backends(catalogue: Any) -> Mapping[str, BackendEntry]:
@@ -77,21 +97,25 @@ def working(name: str, catalogue: Any) -> BackendEntry:
     return entry
 
 
-def settle_runtime(name: str, networks: NetworkSet, job: Job, stage: str, *, fallback: bool) -> BackendEntry:
+def settle_runtime(
+    name: str, networks: NetworkSet, job: Job, stage: str, *, fallback: bool, wish: Wish | None = None
+) -> BackendEntry:
     """Return the runtime that a run uses, and note why.
 
     Parameters
     ----------
-    name : as the recipe has it; "auto" takes the first that works of those that give LiteRT's answers
+    name : as the recipe has it; "auto" takes, of those that give LiteRT's answers and work here, the fastest
     networks : what it is to run
     job : whose catalogue has the runtimes, and where notes go
     stage : that is told of
     fallback : whether another runtime may take the place of one that does not work
+    wish : what the fastest is to be measured with; without it "auto" takes the first that is offered
 
     Raises
     ------
     PluginError : where there is no such runtime
-    BackendError : where it does not work on this machine, or none does
+    ModelError : where "auto" is to choose, and the model has nothing for what works here
+    BackendError : where the runtime does not work on this machine, or none does
     """
     if name != AUTO:
         try:
@@ -100,9 +124,48 @@ def settle_runtime(name: str, networks: NetworkSet, job: Job, stage: str, *, fal
             if not fallback:
                 raise
             job.tally.note(stage, f"{fault}; the recipe allows another runtime")
-    alike = [entry for entry in backends(job.catalogue).values() if entry.alike and files_for(entry, networks)]
-    for entry in alike:
-        if probed(entry).works:
-            return entry
-    tried = "; ".join(f"{entry.name}: {probed(entry).told}" for entry in alike)
-    raise BackendError(f"no runtime works on this machine: {tried or 'none is offered'}")
+    offered = backends(job.catalogue).values()
+    alike = [entry for entry in offered if entry.alike and not entry.whole and files_for(entry, networks)]
+    able = [entry for entry in alike if probed(entry).works]
+    if not able:
+        tried = "; ".join(f"{entry.name}: {probed(entry).told}" for entry in alike)
+        raise BackendError(f"no runtime works on this machine: {tried or 'none is offered'}")
+    # What LiteRT is missing for cannot be compared with it.
+    if wish is None or len(able) == 1 or not probed(litert.ENTRY).works:
+        return able[0]
+    candidates = _candidates(able, networks, wish)
+    if len(candidates) == 1:
+        return candidates[0].entry
+    entry = fastest(candidates, wish.model, wish.shape, job.ncore, partial(job.tally.note, stage))
+    taken = next(one.file for one in candidates if one.entry is entry)
+    if not networks.is_exact(taken) and any(networks.is_exact(one.file) for one in candidates):
+        job.tally.note(
+            stage,
+            f"its tiles of {taken.tile} pixels are blended; runtime {litert.ENTRY.name} has some that leave no seam",
+        )
+    return entry
+
+
+def _candidates(entries: list[BackendEntry], networks: NetworkSet, wish: Wish) -> list[Candidate]:
+    """Return the runtimes that can run what is wished for; the precision is the same for all."""
+    reference = networks.choose(wish.precision, wish.tile, wish.shape)
+    found = []
+    for entry in entries:
+        try:
+            file = choose_file(entry, networks, reference.precision, wish.tile, wish.shape)
+            original = file if entry.reads == "tflite" else _original(file, networks)
+        except ModelError:
+            continue  # it has this network for other tiles or in another precision only
+        found.append(Candidate(entry, file, original))
+    if not found:
+        raise ModelError(
+            f"the model holds no {reference.precision} network that {' or '.join(entry.name for entry in entries)} "
+            "could run; name another runtime"
+        )
+    return found
+
+
+def _original(file: NetworkFile, networks: NetworkSet) -> NetworkFile:
+    """Return the .tflite file that another kind of file has the answers of."""
+    named = (one for one in networks.networks if one.file == file.compiled_from)
+    return next(named, None) or networks.choose(file.precision, file.tile, (1, 1))

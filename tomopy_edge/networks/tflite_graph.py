@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tomopy_edge.errors import ModelError
+from tomopy_edge.errors import BackendError, ModelError
 
 IDENTIFIER, IDENTIFIED_AT = b"TFL3", slice(4, 8)
 BYTES = {"INT8": 1, "UINT8": 1, "BOOL": 1, "INT16": 2, "FLOAT16": 2, "INT32": 4, "FLOAT32": 4, "INT64": 8}
@@ -122,6 +122,7 @@ def read_graph(path: Path) -> Graph:
     Raises
     ------
     ModelError : where it cannot be read, is no .tflite file, or is damaged
+    BackendError : where the package is missing that has the schema
 
     References
     ----------
@@ -139,6 +140,10 @@ def read_graph(path: Path) -> Graph:
         return _graph(path, raw)
     except ModelError:
         raise
+    except ImportError as error:
+        raise BackendError(
+            f"{path}: looking into a network file needs ai-edge-litert ({error}); pip install ai-edge-litert"
+        ) from None
     except Exception as error:  # noqa: BLE001 - the schema's reader checks nothing, so damage shows as any exception
         raise ModelError(f"{path}: is damaged or cut short: {error}; fetch or make it again") from None
 

@@ -50,7 +50,8 @@ def settle_fine_tune(chosen: FineTuneOptions, sample: Volume, job: Job) -> FineT
     DataError : where the slices come from no network, or from a chained one
     """
     entry, network = suitable_network(chosen, "fine_tune", sample, job)
-    chosen = replace(chosen, tile=None if entry.whole else network.tile, runtime=entry.name)
+    device = chosen.device if entry.name == chosen.runtime else None
+    chosen = replace(chosen, tile=None if entry.whole else network.tile, runtime=entry.name, device=device)
     if chosen.unit is not None:
         return chosen
     if sample.unit is None:

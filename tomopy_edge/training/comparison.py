@@ -15,11 +15,12 @@ from tomopy_edge.job import available_cores
 from tomopy_edge.networks.litert import LiteRT
 from tomopy_edge.networks.manifest import open_model
 from tomopy_edge.networks.quantize import dequantize_slices, quantize
+from tomopy_edge.networks.resizing import with_tile
 from tomopy_edge.training.architectures import architecture_of
 from tomopy_edge.training.keras_files import load_network
 from tomopy_edge.training.pairs_file import open_pairs
 from tomopy_edge.training.scores import Scores, mean, score
-from tomopy_edge.training.surgery import with_int8, with_tile
+from tomopy_edge.training.surgery import with_int8
 
 
 def compare(network: Any, pairs: Path, exports: dict[str, Path], multiple: int = 1) -> dict[str, Scores]:

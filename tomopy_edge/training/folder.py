@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import tempfile
@@ -13,10 +12,12 @@ from typing import Any
 
 from tomopy_edge.errors import ModelError, OutputError
 from tomopy_edge.networks.manifest import MANIFEST, PARTNERS, Precision, read_manifest
+from tomopy_edge.networks.resizing import with_tile
 from tomopy_edge.training.advice import with_advice
 from tomopy_edge.training.architectures import ARCHITECTURES, Architecture
 from tomopy_edge.training.chain import chain
-from tomopy_edge.training.surgery import with_int8, with_tile, with_uint8
+from tomopy_edge.training.entries import digest, named_files, without_stale
+from tomopy_edge.training.surgery import with_int8, with_uint8
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +83,7 @@ class ModelFolder:
             if told is None:
                 raise ModelError(f"{path}: a Fine-Tune network needs the folder of its denoiser: {error}") from None
             return cls(path, {"format": 1, **told, "commands": [], "denoise": {}, "files": {}})
-        return cls(path, manifest | dict(told or {}), dict(_named(manifest)))
+        return cls(path, manifest | dict(told or {}), dict(named_files(manifest)))
 
     def advise(self, precision: Precision | None) -> None:
         """Say which of the denoiser's networks recipes are to run that name none; see `advice.with_advice`."""
@@ -145,8 +146,7 @@ class ModelFolder:
             for edge, batch, io in _files(precision, sizes)
         ]
         block: dict[str, Any] = {"channels": channels, "reach": part.reach, "multiple": part.multiple}
-        if "advised" in old:
-            block["advised"] = old["advised"]
+        block |= {name: old[name] for name in ("advised", "compiled") if name in old}
         block["networks"] = entries
         still = self._keep(stem, trained)
         if onnx := [one for one in old.get("onnx", ()) if one["precision"] in still]:
@@ -174,16 +174,17 @@ class ModelFolder:
         ------
         OutputError : where it cannot be written
         """
+        without_stale(self.manifest, self._old)
         self.manifest["commands"] += [one for one in commands if one not in self.manifest["commands"]]
         text = json.dumps(self.manifest, indent=2) + "\n"
         try:
             move_in(self.path, self._made | {MANIFEST: text.encode()})
         except OSError as error:
             raise OutputError(f"{self.path}: cannot be written: {error.strerror}") from None
-        for name in sorted(set(self._old) - set(dict(_named(self.manifest)))):
+        for name in sorted(set(self._old) - set(dict(named_files(self.manifest)))):
             stale = self.path / name
             # Only what this folder's manifest wrote: a file of that name that is something else is the user's.
-            if stale.is_file() and _sha256(stale.read_bytes()) == self._old[name]:
+            if stale.is_file() and digest(stale.read_bytes()) == self._old[name]:
                 stale.unlink()
                 log.warning("%s: removed, as it belongs to the networks that were replaced", stale)
 
@@ -193,7 +194,7 @@ class ModelFolder:
         others = dict(_others(files, fine_tune=stem == FINE_TUNE))
         old = {files[name] for name in files.keys() - others.keys()}
         new = {f"{stem}{ends}.keras": made for ends, made in trained.items()}
-        digests = {name: _sha256(made) for name, made in new.items()}
+        digests = {name: digest(made) for name, made in new.items()}
         self._made |= new
         # The denoiser's float network is the first: so it is found by those who look for one to learn from.
         self.manifest["files"] = others | digests if stem == FINE_TUNE else digests | others
@@ -229,7 +230,7 @@ class ModelFolder:
         ends = f"_b{batch}" * (batch > 1) + "_uint8" * (io == "uint8")
         file = f"{stem}_{precision}_{edge}{ends}.tflite"
         self._made[file] = with_uint8(made) if io == "uint8" else made
-        named: dict[str, Any] = {"file": file, "sha256": _sha256(self._made[file])}
+        named: dict[str, Any] = {"file": file, "sha256": digest(self._made[file])}
         named |= {"precision": precision, "tile": edge, "batch": batch}
         return named | {"halo": halo, "stride": stride} | ({"io": io} if io != "int8" else {})
 
@@ -255,23 +256,14 @@ def _is_made_of(partner: dict[str, Any] | None, exports: Mapping[str, bytes], mu
     if partner is None or partner["tile"] % multiple:
         return False
     made = with_tile(next(exports[name] for name in PARTNERS if name in exports), partner["tile"])
-    return bool(partner["sha256"] == _sha256(with_uint8(made) if partner.get("io") == "uint8" else made))
-
-
-def _named(manifest: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield the name and the sha256 of every file that a manifest names."""
-    for block in ("denoise", "fine_tune"):
-        for kind in ("networks", "onnx"):
-            for entry in (manifest.get(block) or {}).get(kind, ()):
-                yield entry["file"], entry["sha256"]
-    yield from manifest.get("files", {}).items()
+    return bool(partner["sha256"] == digest(with_uint8(made) if partner.get("io") == "uint8" else made))
 
 
 def _others(files: Mapping[str, str], *, fine_tune: bool) -> Iterator[tuple[str, str]]:
     """Yield what a manifest names beside the .keras files of the Fine-Tune network, or of the denoiser."""
-    for name, digest in files.items():
+    for name, sha256 in files.items():
         if not name.endswith(".keras") or name.startswith((f"{FINE_TUNE}.", f"{FINE_TUNE}_")) != fine_tune:
-            yield name, digest
+            yield name, sha256
 
 
 def move_in(folder: Path, made: Mapping[str, bytes]) -> None:
@@ -294,7 +286,3 @@ def move_in(folder: Path, made: Mapping[str, bytes]) -> None:
         if fresh and not any(folder.iterdir()):
             folder.rmdir()
         raise
-
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()

@@ -14,6 +14,7 @@ import numpy as np
 from tomopy_edge.data import Float32
 from tomopy_edge.errors import ModelError, OutputError
 from tomopy_edge.networks.manifest import MANIFEST, read_manifest
+from tomopy_edge.networks.resizing import with_tile
 from tomopy_edge.options import options
 from tomopy_edge.training.architectures import Architecture, architecture_of
 from tomopy_edge.training.calibration import ANSWERS, calibrate
@@ -31,7 +32,6 @@ from tomopy_edge.training.onnx_comparison import (
 from tomopy_edge.training.onnx_graph import onnx_graph
 from tomopy_edge.training.quantize import CALIBRATION_TILE
 from tomopy_edge.training.ranges import Span, activation_ranges, stored_layers
-from tomopy_edge.training.surgery import with_tile
 
 LARGEST_DIFFERENCE = 1e-3
 """Network units: a float ONNX network that differs by more from the float .tflite one is another network."""

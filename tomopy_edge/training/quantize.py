@@ -25,7 +25,7 @@ CALIBRATION_TILE = 256
 """Edge of the tiles that ranges are measured on, pixels."""
 
 EXPORT_TILE = 64
-"""Edge of the tiles that a network is exported for before `surgery.with_tile` gives it other sizes, pixels."""
+"""Edge of the tiles that a network is exported for before `resizing.with_tile` gives it other sizes, pixels."""
 
 AWARE_RATE = 3e-4
 """Highest learning rate of quantization-aware training; weights are to be moved by less than a code or two."""
@@ -102,7 +102,7 @@ def quantize_model(
     """Export a trained network into a model folder, and write or extend the folder's manifest.
 
     All int8 networks of one kind have the same weights, scales and zero points: they are one quantized network for
-    tiles of different sizes (see `surgery.with_tile`). What is interrupted or fails leaves the folder as it was. A
+    tiles of different sizes (see `resizing.with_tile`). What is interrupted or fails leaves the folder as it was. A
     denoiser put into a folder takes over its name, summary, seed and licence.
 
     Parameters

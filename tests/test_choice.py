@@ -1,0 +1,229 @@
+"""The fastest runtime is measured once, among those that answer as LiteRT does."""
+
+import json
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tomopy_edge.backend import Probe
+from tomopy_edge.codes import QuantParams
+from tomopy_edge.errors import BackendError
+from tomopy_edge.hookspecs import BackendEntry
+from tomopy_edge.networks import choice, litert
+from tomopy_edge.networks.choice import Candidate, apart, fastest, prove
+from tomopy_edge.networks.litert import LiteRT
+from tomopy_edge.networks.manifest import NetworkFile, open_model
+
+MODEL = open_model("tomogan-compact")
+FILE = MODEL.manifest.denoise.choose("int8", 64, (64, 64))
+SHAPE = (64, 200)
+
+
+class Slow(LiteRT):
+    """LiteRT that takes its time, and is off by some codes."""
+
+    def __init__(self, path, seconds, off):
+        super().__init__(path, 1)
+        self.seconds, self.off = seconds, off
+
+    def _run(self, batch):
+        time.sleep(self.seconds)
+        return super()._run(batch) + np.int8(self.off)
+
+
+@pytest.fixture(autouse=True)
+def cache(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return tmp_path / "tomopy-edge" / "runtimes"
+
+
+@pytest.fixture
+def opened():
+    """The names of the runtimes that were opened, in order."""
+    return []
+
+
+@pytest.fixture
+def runtime(opened):
+    def make(name, seconds=0.0, off=0, version="1.0"):
+        def open_it(path, placement):
+            opened.append(name)
+            return Slow(path, seconds, off)
+
+        probe = Probe(works=True, told="the CPU", version=version)
+        return Candidate(BackendEntry(name, "", "tflite", open_it, lambda: probe, alike=True), FILE, FILE)
+
+    return make
+
+
+def chosen(*candidates, threads=1):
+    notes = []
+    return fastest(list(candidates), MODEL, SHAPE, threads, notes.append).name, notes
+
+
+def test_the_fastest_is_taken_and_told_with_the_seconds_of_a_slice(runtime):
+    name, notes = chosen(runtime("slow", 0.05), runtime("quick", 0.01), runtime("slower", 0.1))
+    assert name == "quick"
+    (note,) = notes
+    tiles = np.prod(FILE.grid(SHAPE).counts)
+    taken = float(note.split("quick, ")[1].split()[0])
+    assert 0.01 * tiles <= taken < 0.04 * tiles
+    assert "s a slice against slow's " in note
+    assert " and slower's " in note
+    assert note.endswith("with 1 thread")
+
+
+def test_it_is_measured_once_for_a_machine(runtime, opened, cache):
+    first = chosen(runtime("slow", 0.02), runtime("quick"))
+    assert opened == ["slow", "quick"]
+    assert len(list(cache.iterdir())) == 1
+    assert chosen(runtime("slow", 0.02), runtime("quick")) == first
+    assert opened == ["slow", "quick"]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        lambda _: {"threads": 2},
+        lambda monkeypatch: monkeypatch.setattr(choice, "_machine", lambda: ("another",)),
+        lambda monkeypatch: monkeypatch.setattr(choice, "FORMAT", 2),
+    ],
+    ids=["threads", "machine", "format"],
+)
+def test_another_machine_or_number_of_threads_is_measured_anew(runtime, opened, monkeypatch, changed):
+    chosen(runtime("slow", 0.02), runtime("quick"))
+    chosen(runtime("slow", 0.02), runtime("quick"), **(changed(monkeypatch) or {}))
+    assert opened == ["slow", "quick"] * 2
+
+
+def test_another_version_or_file_is_measured_anew(runtime, opened):
+    chosen(runtime("slow", 0.02), runtime("quick"))
+    chosen(runtime("slow", 0.02), runtime("quick", version="1.1"))
+    assert len(opened) == 4
+    other = replace(FILE, sha256=MODEL.manifest.denoise.choose("int8", 128, SHAPE).sha256, file="x")
+    assert choice._place([runtime("slow")], 1) != choice._place([replace(runtime("slow"), file=other)], 1)
+
+
+@pytest.mark.parametrize("content", ["", "not JSON", "[]", "{}", json.dumps({"seconds": {}, "unknown": 1})])
+def test_a_cache_that_cannot_be_read_is_measured_again(runtime, cache, content):
+    chosen(runtime("slow", 0.02), runtime("quick"))
+    (kept,) = cache.iterdir()
+    kept.write_text(content)
+    assert chosen(runtime("slow", 0.02), runtime("quick"))[0] == "quick"
+    assert json.loads(kept.read_text())["seconds"].keys() == {"slow", "quick"}
+
+
+def test_a_cache_that_cannot_be_written_is_no_error(runtime, monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert chosen(runtime("slow", 0.02), runtime("quick"))[0] == "quick"
+
+
+def test_a_user_without_a_home_has_it_measured_every_time(runtime, monkeypatch):
+    def homeless(_):
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setattr(choice.Path, "home", classmethod(homeless))
+    assert chosen(runtime("slow", 0.02), runtime("quick"))[0] == "quick"
+
+
+def test_a_runtime_that_answers_wrongly_is_left_out_with_a_note_though_it_is_faster(runtime):
+    for _ in range(2):  # measured, and as it was kept
+        name, notes = chosen(runtime("right", 0.02), runtime("wrong", off=2))
+        assert name == "right"
+        assert "runtime wrong is left out of the choice: its answers are up to 2" in notes[0]
+        assert notes[1].startswith("runtime auto: right, ")
+        assert "against" not in notes[1]
+
+
+def test_a_runtime_that_fails_is_left_out_with_what_it_said_and_tried_again_next_time(runtime, cache):
+    def fail(path, placement):
+        raise OSError("libthing.so.1: no such file")
+
+    broken = runtime("broken")
+    broken = replace(broken, entry=replace(broken.entry, open=fail))
+    name, notes = chosen(broken, runtime("right"))
+    assert name == "right"
+    assert notes[0] == "runtime broken is left out of the choice: OSError: libthing.so.1: no such file"
+    assert not cache.exists()
+
+
+def test_a_device_that_is_lost_while_it_is_measured_is_left_out_and_closed(runtime):
+    closed = []
+
+    class Lost(Slow):
+        left = 2
+
+        def _run(self, batch):
+            self.left -= 1
+            if self.left < 0:
+                raise BackendError("usb:0 is gone")
+            return super()._run(batch)
+
+        def _free(self):
+            closed.append("lost")
+
+    lost = runtime("lost")
+    lost = replace(lost, entry=replace(lost.entry, open=lambda path, _: Lost(path, 0, 0)))
+    name, notes = chosen(lost, runtime("right", 0.02))
+    assert name == "right"
+    assert notes[0] == "runtime lost is left out of the choice: BackendError: usb:0 is gone"
+    assert closed == ["lost"]
+
+
+def test_where_none_agrees_that_is_an_error_that_names_each(runtime):
+    with pytest.raises(BackendError, match=r"runtime one: its answers are up to .*; runtime other: its answers"):
+        chosen(runtime("one", off=5), runtime("other", off=-5))
+
+
+def test_a_slow_machine_is_not_kept_busy_for_long(runtime, monkeypatch):
+    monkeypatch.setattr(choice, "SPENT", 0.0)
+    start = time.perf_counter()
+    assert chosen(runtime("slow", 0.2), runtime("quick", 0.1))[0] == "quick"
+    assert time.perf_counter() - start < 0.2 * 3 + 0.1 * 3
+
+
+def test_runtimes_with_other_tiles_are_compared_by_the_slice():
+    large = NetworkFile(file="x", sha256="", precision="int8", tile=64, halo=8, stride=48, batch=4)
+    small = replace(large, tile=32, stride=16, batch=1)
+    assert large.grid((96, 96)).counts == (2, 2)
+    assert Candidate(litert.ENTRY, large, large).seconds(0.5, (96, 96)) == 0.5
+    assert Candidate(litert.ENTRY, small, small).seconds(0.1, (96, 96)) == pytest.approx(0.1 * 36)
+
+
+@pytest.mark.parametrize(
+    ("off", "share", "agree"),
+    [(1, 0.04, True), (1, 0.06, False), (3, 0.009, True), (3, 0.011, False), (9, 0.0004, True), (9, 0.0006, False)],
+)
+def test_codes_agree_within_the_stated_shares(off, share, agree):
+    right = np.zeros((1, 100, 100), np.int8)
+    answers = right.copy()
+    answers.ravel()[: round(share * answers.size)] += np.int8(off)
+    assert (apart(answers, right) is None) == agree
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_answers_of_float32_agree_within_a_share_of_their_range_and_not_where_they_are_no_numbers(bad):
+    right = np.linspace(-1, 1, 10_000, dtype=np.float32).reshape(1, 100, 100)
+    assert apart(right + np.float32(1.5e-4), right) is None
+    assert "of their range off (allowed: 0.0001)" in apart(right + np.float32(3e-4), right)
+    answers = right.copy()
+    answers[0, 3, 4] = bad
+    assert apart(answers, right) is not None
+
+
+def test_a_runtime_is_proved_on_networks_that_are_shipped():
+    assert prove(litert.ENTRY.open) is None
+    assert "with the int8 reference network" in prove(lambda path, _: Slow(path, 0, 1), precisions=("int8",))
+
+
+def test_a_runtime_that_has_other_scales_is_told_before_its_codes_are_compared():
+    def rescaled(path, placement):
+        backend = litert.ENTRY.open(path, placement)
+        backend.ends = replace(backend.ends, output_params=QuantParams(1.0, 0))
+        return backend
+
+    assert "it has the network's ends as Ends(" in prove(rescaled)

@@ -1,0 +1,116 @@
+"""Whether a recipe can run on a machine, and every reason why it cannot."""
+
+from dataclasses import replace
+
+import pytest
+
+from tomopy_edge.backend import Probe
+from tomopy_edge.errors import RecipeError
+from tomopy_edge.hookspecs import BackendEntry
+from tomopy_edge.machine.checkup import check_up, with_children
+from tomopy_edge.machine.fitness import recipe_fitness
+from tomopy_edge.machine.installed import Installed
+
+
+def works():
+    return Probe(works=True, told="two sticks", devices=("usb:0", "usb:1"))
+
+
+def fails():
+    return Probe(works=False, told="no stick is plugged in")
+
+
+def entry(name, probe, **more):
+    return BackendEntry(name, "A thing", **{"reads": "tflite", "open": None, "probe": probe} | more)
+
+
+@pytest.fixture
+def fitness(catalogue, tmp_path):
+    """Judge the text of a recipe on a machine without TomoPy that has the given runtimes beside LiteRT."""
+
+    def judge(text, *runtimes, alone=False):
+        path = tmp_path / "recipe.yaml"
+        path.write_text(text)
+        offered = {one.name: one for one in runtimes}
+        mine = with_children(replace(catalogue, backends=offered if alone else {**catalogue.backends, **offered}))
+        found = check_up(mine, tmp_path, Installed((str(tmp_path),)))
+        return {stage.stage: stage for stage in recipe_fitness(path, mine, found)}
+
+    return judge
+
+
+def test_the_shipped_recipe_runs_on_litert(fitness, catalogue, tmp_path):
+    stages = fitness("- denoise\n- fine_tune\n")
+    assert all(stage.runs for stage in stages.values())
+    assert stages["denoise"].told == "tomogan int8 on litert"
+    assert stages["fine_tune"].told == "tomogan int8 on litert"
+
+
+def test_a_runtime_that_does_not_work_stops_its_stage_alone(fitness):
+    stages = fitness("- denoise: {options: {runtime: stick}}\n- fine_tune\n", entry("stick", fails))
+    assert not stages["denoise"].runs
+    assert stages["denoise"].told.startswith("runtime stick: no stick is plugged in")
+    assert stages["fine_tune"].runs
+
+
+def test_where_the_recipe_allows_another_runtime_that_one_is_told(fitness):
+    stages = fitness("- denoise: {options: {runtime: stick, fallback: true}}\n", entry("stick", fails))
+    assert (stages["denoise"].runs, stages["denoise"].told) == (True, "tomogan int8 on litert")
+
+
+def test_all_that_auto_may_choose_from_is_told(fitness):
+    other, whole = entry("other", works, alike=True), entry("whole", works, alike=True, whole=True)
+    stages = fitness("- denoise\n", other, whole, entry("stranger", works))
+    assert stages["denoise"].told == "tomogan int8 on litert or other"
+
+
+def test_every_reason_is_told_once(fitness):
+    stages = fitness("- denoise: {options: {runtime: stick}}\n", entry("stick", fails, reads="edgetpu"))
+    told = stages["denoise"].told
+    assert told.count("tomopy-edge compile makes them") == 1
+    assert "no stick is plugged in" in told
+    stages = fitness("- denoise: {options: {runtime: stick}}\n", entry("stick", works, reads="edgetpu"))
+    assert stages["denoise"].told.count("tomopy-edge compile makes them") == 1
+
+
+def test_a_missing_precision_is_a_reason(fitness):
+    stages = fitness("- fine_tune: {precision: float}\n")
+    assert not stages["fine_tune"].runs
+    assert "the model holds no float network" in stages["fine_tune"].told
+
+
+@pytest.mark.parametrize(("device", "runs"), [("usb:1", True), ("usb", True), ("usb:2", False), ("us", False)])
+def test_a_device_that_is_not_there_is_a_reason(fitness, device, runs):
+    stages = fitness(f"- denoise: {{options: {{runtime: stick, device: '{device}'}}}}\n", entry("stick", works))
+    assert stages["denoise"].runs is runs
+    if not runs:
+        assert f"there is no device {device} (there are: usb:0, usb:1)" in stages["denoise"].told
+
+
+def test_where_no_runtime_works_all_that_were_tried_are_told(fitness):
+    stages = fitness("- denoise\n- fine_tune\n", entry("stick", fails, alike=True), alone=True)
+    assert not any(stage.runs for stage in stages.values())
+    assert "no runtime works on this machine: stick: no stick is plugged in" in stages["denoise"].told
+
+
+@pytest.mark.parametrize(
+    ("text", "stage"),
+    [
+        ("- reconstruct: {algorithm: gridrec}\n", "reconstruct"),
+        ("- remove_stripes: {library: tomopy}\n", "remove_stripes"),
+        ("- remove_outliers: {library: tomopy}\n", "remove_outliers"),
+    ],
+)
+def test_stages_that_need_tomopy_say_where_to_get_it(fitness, text, stage):
+    found = fitness(text)[stage]
+    assert (found.runs, found.told) == (False, "TomoPy is not installed; conda install -c conda-forge tomopy")
+
+
+def test_a_model_that_is_not_here_is_a_reason_and_not_a_wrong_recipe(fitness):
+    stages = fitness("- denoise: {options: {model: /models/other}}\n")
+    assert "no model is named '/models/other'" in stages["denoise"].told
+
+
+def test_a_recipe_that_is_wrong_everywhere_is_an_error(fitness):
+    with pytest.raises(RecipeError, match="denoyse: no such stage; did you mean 'denoise'"):
+        fitness("- denoyse\n")

@@ -1,0 +1,240 @@
+"""Run an .onnx network on an NVIDIA GPU, a Jetson's too, through TensorRT: built there once, kept, run in two lanes.
+
+All of it was tried on libraries that play TensorRT and CUDA; no engine has been built or run on a GPU yet.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tomopy_edge.backend import Backend, Ends, Placement, Probe
+from tomopy_edge.data import Float32
+from tomopy_edge.errors import BackendError, ModelError
+from tomopy_edge.hookspecs import BackendEntry
+from tomopy_edge.networks import tensorrt_api as api
+from tomopy_edge.networks.cuda import Gpu, devices, open_gpu
+
+log = logging.getLogger(__name__)
+
+LANES = 2
+"""While one lane computes, the other copies; a third would wait for the GPU like the second."""
+
+
+class TensorRT(Backend):
+    """An .onnx network on an NVIDIA GPU: FP16 where it is float, INT8 where it holds quantizers.
+
+    Parameters
+    ----------
+    path : the .onnx file: one input (tile, y, x, channel), one output (tile, y, x, 1), both float32
+    placement : where; its note is told before minutes go into building
+
+    Raises
+    ------
+    ModelError : where the file is no such network
+    BackendError : where the machine cannot run it
+    """
+
+    def __init__(self, path: Path, placement: Placement) -> None:
+        try:
+            graph = path.read_bytes()
+        except OSError as error:
+            raise ModelError(f"{path}: cannot be read: {error.strerror}") from None
+        trt = api.load()
+        network = api.prepare(trt, graph, path)
+
+        def tell(sentence: str) -> None:
+            log.info("%s: %s", path, sentence)
+            placement.note(f"{path.name}: {sentence}")
+
+        if network.told:
+            tell(network.told)
+        # The driver comes before all that TensorRT makes: without one, that ends the process.
+        gpu = open_gpu(placement.device)
+        try:
+            with gpu.current():
+                kept = Kept(path, network.graph, (gpu.name, gpu.capability, trt.__version__, *network.precision))
+                self._engine = _engine(trt, network, path, kept, tell)
+                ends = ends_of(self._engine, path)
+        except BaseException:
+            gpu.close()
+            raise
+        computes = " and ".join(network.precision)
+        super().__init__(ends, f"TensorRT {trt.__version__} in {computes} on {gpu.name} ({gpu.device})")
+        self._gpu = gpu
+        self._lanes: list[_Lane] = []
+
+    def _run_all(self, tiles: NDArray[Any]) -> NDArray[Any]:
+        batch = self.ends.shape[0]
+        answers = np.empty(tiles.shape[:3], tiles.dtype)
+        with self._gpu.current():
+            for turn, first in enumerate(range(0, len(tiles), batch)):
+                lane = self._lane(turn % LANES)
+                lane.finish()
+                lane.start(tiles[first : first + batch], answers[first : first + batch])
+            for lane in self._lanes:
+                lane.finish()
+        return answers
+
+    def _run(self, batch: NDArray[Any]) -> NDArray[Any]:
+        return self._run_all(batch)
+
+    def _lane(self, number: int) -> _Lane:
+        # The second one, with its working memory, only where there is more than one batch.
+        if number == len(self._lanes):
+            self._lanes.append(_Lane(self._gpu, self._engine, self.ends))
+        return self._lanes[number]
+
+    def _free(self) -> None:
+        with suppress(BackendError), self._gpu.current():
+            self._lanes.clear()
+            del self._engine
+        self._gpu.close()
+
+
+class _Lane:
+    """A stream with buffers and working memory of its own: what runs in it overlaps with what runs in another."""
+
+    def __init__(self, gpu: Gpu, engine: api.Engine, ends: Ends) -> None:
+        self._gpu, self._stream = gpu, gpu.stream()
+        self._taken, self._given = gpu.pinned(ends.shape), gpu.pinned(ends.shape[:3])
+        self._from, self._to = gpu.reserve(self._taken.nbytes), gpu.reserve(self._given.nbytes)
+        (taken,), (given,) = engine.inputs, engine.outputs
+        self._enqueue = engine.runner({taken: self._from, given: self._to})
+        self._answers: Float32 | None = None
+
+    def start(self, tiles: Float32, answers: Float32) -> None:
+        """Begin with a batch, or less; `finish` puts what comes of it into `answers`."""
+        # What an earlier batch left in the places behind is computed again, and not read.
+        self._taken[: len(tiles)] = tiles
+        self._gpu.upload(self._taken, self._from, self._stream)
+        self._enqueue(self._stream)
+        self._gpu.download(self._to, self._given, self._stream)
+        self._answers = answers
+
+    def finish(self) -> None:
+        """Wait for what was begun, if anything was."""
+        if self._answers is not None:
+            self._gpu.wait(self._stream)
+            self._answers[...] = self._given[: len(self._answers)]
+            self._answers = None
+
+
+DIGEST = hashlib.sha256().digest_size
+"""Bytes before an engine in its file: a damaged one must not reach TensorRT, which may end the process over it."""
+
+
+class Kept:
+    """The place of one engine in the user's cache: engines serve one network, GPU and version only.
+
+    Parameters
+    ----------
+    path : of the network, for the file's name
+    graph : its bytes
+    conditions : all else that an engine depends on
+    """
+
+    def __init__(self, path: Path, graph: bytes, conditions: tuple[str, ...]) -> None:
+        told = "\n".join([hashlib.sha256(graph).hexdigest(), *conditions])
+        self._name = f"{path.stem}-{hashlib.sha256(told.encode()).hexdigest()[:24]}.engine"
+
+    @property
+    def path(self) -> Path:
+        """Where the engine is kept, by the XDG base directory specification."""
+        named = Path(os.environ.get("XDG_CACHE_HOME", ""))
+        return (named if named.is_absolute() else Path.home() / ".cache") / "tomopy-edge" / "engines" / self._name
+
+    def read(self) -> bytes | None:
+        """Return the engine, None where there is none.
+
+        Raises
+        ------
+        BackendError : where what is there is not what was written
+        """
+        try:
+            content = self.path.read_bytes()
+        except (OSError, RuntimeError):  # the latter where there is no home
+            return None
+        digest, plan = content[:DIGEST], content[DIGEST:]
+        if hashlib.sha256(plan).digest() != digest:
+            raise BackendError("it is damaged")
+        return plan
+
+    def write(self, plan: bytes) -> None:
+        """Keep an engine, or raise an `OSError` or, where there is no home, a `RuntimeError`."""
+        folder = self.path.parent
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder) as inner:
+            whole = Path(inner) / self._name
+            whole.write_bytes(hashlib.sha256(plan).digest() + plan)
+            whole.replace(self.path)
+
+
+def _engine(trt: Any, network: api.Prepared, path: Path, kept: Kept, tell: Callable[[str], None]) -> api.Engine:
+    """Return the engine that is kept, or one that is built now."""
+    try:
+        plan = kept.read()
+        if plan is not None:
+            return api.Engine(trt, plan)
+    except BackendError as fault:
+        tell(f"the engine kept in {kept.path} is built anew: {fault}")
+    tell(f"TensorRT {trt.__version__} builds an engine for this GPU; that takes minutes, and is done once")
+    plan = api.build(trt, network, path)
+    try:
+        kept.write(plan)
+    except (OSError, RuntimeError) as error:
+        tell(f"the engine cannot be kept, so the next run builds it again: {error}")
+    return api.Engine(trt, plan)
+
+
+def ends_of(engine: api.Engine, path: Path) -> Ends:
+    """Return the ends of an engine.
+
+    Raises
+    ------
+    ModelError : where they are not those of a network for slices
+    """
+    shapes = [*engine.inputs.values()], [*engine.outputs.values()]
+    if [len(end) for end in shapes] != [1, 1]:
+        raise ModelError(f"{path}: expected one input and one output, got {len(shapes[0])} and {len(shapes[1])}")
+    (taken,), (given,) = shapes
+    if len(taken) != 4 or min(taken) < 1 or given != (*taken[:3], 1):  # noqa: PLR2004 - tile, y, x, channel
+        raise ModelError(
+            f"{path}: expected an input (tile, y, x, channel) and an output (tile, y, x, 1), both of fixed size, got "
+            f"{taken} and {given}"
+        )
+    if not engine.floats:
+        raise ModelError(f"{path}: expected an input and an output of float32, as tomopy-edge export makes them")
+    return Ends((taken[0], taken[1], taken[2], taken[3]))
+
+
+def _probe() -> Probe:
+    """Return whether TensorRT has a GPU here."""
+    version = ""
+    try:
+        trt = api.load()
+        version = trt.__version__
+        there = devices()
+        gpu = open_gpu(None)
+        with gpu.current():
+            api.check_builder(trt)
+        gpu.close()
+    except BackendError as fault:
+        return Probe(works=False, told=str(fault), version=version)
+    return Probe(works=True, told=f"{gpu.name}, compute capability {gpu.capability}", version=version, devices=there)
+
+
+def _open(path: Path, placement: Placement) -> Backend:
+    return TensorRT(path, placement)
+
+
+ENTRY = BackendEntry("tensorrt", "TensorRT on an NVIDIA GPU", "onnx", _open, _probe, risky=True)
