@@ -44,11 +44,8 @@ SMOOTH = 16.0
 MISPLACED = 0.2
 """Standard deviation of the error of the rotation axis, pixels, that a search for it leaves."""
 
-SHARES = (0.4, 0.25, 0.3, 0.3, 0.7, 0.12, 0.15, 0.12, 0.06, 0.15, 0.1)
+SHARES = (0.4, 0.25, 0.3, 0.3, 0.7, 0.12, 0.15, 0.12, 0.06, 0.15)
 """Of the conditions in `draw_exposure`, in its order: how often each holds."""
-
-ANGLES, CLEAN_ANGLES, FEWEST_ANGLES = (48, 720), (300, 800), (24, 64)
-"""Range of the numbers of projections of a usual pair, of a clean one and of one that is starved of them."""
 
 NOISIEST = 3.0
 """Units: a pair whose noise has a larger standard deviation than this is drawn anew, for nothing can be seen in it."""
@@ -77,15 +74,13 @@ class Pair:
 def draw_exposure(rng: np.random.Generator) -> Exposure:
     """Return random conditions: low to high doses, few to many angles, and the faults that real scans have.
 
-    Of all, 85 % have 100 to 20000 counts and 48 to 720 angles, and of these every tenth 24 to 64: the streaks of so few
-    are what a network most easily takes for structure. The others are clean scans of 300 to 800 angles and up to a
-    million counts, from which it learns what to leave alone.
+    Of all, 85 % have 48 to 720 angles and 100 to 20000 counts; the others are clean scans of 300 to 800 angles and up
+    to a million counts, from which a network learns what to leave alone.
     """
-    drawn = rng.random(len(SHARES)) < SHARES
-    off_middle, blurred, spread, ringed, few_flats, fringed, hit, irregular, wedged, clean, starved = drawn
+    off_middle, blurred, spread, ringed, few_flats, fringed, hit, irregular, wedged, clean = rng.random(10) < SHARES
     counts = _spread(rng, 40_000, 1_000_000) if clean else _spread(rng, 100, 20_000)
     return Exposure(
-        angles=round(_spread(rng, *(CLEAN_ANGLES if clean else FEWEST_ANGLES if starved else ANGLES))),
+        angles=round(_spread(rng, 300, 800) if clean else _spread(rng, 48, 720)),
         wedge_deg=float(rng.uniform(5, 40)) if wedged and not clean else 0.0,
         irregular=float(rng.uniform(0.1, 0.6)) if irregular and not clean else 0.0,
         counts=counts,
