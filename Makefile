@@ -1,6 +1,10 @@
 # make demo   installs, then turns a scan into denoised slices: one it simulates, or SCAN=path/to/scan.h5
 # make test   lint, types, tests (the docs are checked by tests): everything that must hold before a change is kept
 # make bench  prints speed and quality figures; takes its time
+# make test-aarch64   the wheel on an emulated arm64 machine, compared with this one; downloads what it needs, and fills
+#                     1.5 GB of FOLDER, if named, which is used again
+# make test-small     the most memory that slices of 2560 x 2560 take, against 1 GB; under that limit where systemd, or a
+#                     control group that GROUP names, can set it
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -10,7 +14,7 @@ RECIPE ?= recipes/quickstart.yaml
 # A scan given by the user is not written beside, so that trying it out leaves no traces there.
 OUTPUT ?= $(DEMO)/$(basename $(notdir $(SCAN)))_rec
 
-.PHONY: demo test lint types tests reference bench clean
+.PHONY: demo test lint types tests test-aarch64 test-small reference bench clean
 
 demo: $(BIN)/.installed $(SCAN)
 	$(BIN)/tomopy-edge run $(RECIPE) $(SCAN) --output $(OUTPUT) --overwrite
@@ -31,6 +35,13 @@ types: $(BIN)/.installed-test
 tests: $(BIN)/.installed-test
 	$(BIN)/pytest
 
+# Both take minutes, and more than this checkout: neither is part of `make test`.
+test-aarch64: $(BIN)/.installed-test
+	$(BIN)/python tests/machines/aarch64.py $(FOLDER)
+
+test-small: $(BIN)/.installed
+	$(BIN)/python tests/machines/small.py $(if $(GROUP),--group $(GROUP))
+
 # The pages that are made from the code; a test fails where they are not current.
 reference: $(BIN)/.installed-test
 	$(BIN)/python docs/make_reference.py
@@ -47,7 +58,7 @@ $(BIN)/.installed: pyproject.toml | $(BIN)/python
 	touch $@
 
 $(BIN)/.installed-test: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --editable '.[onnx,test,train]'
+	$(BIN)/python -m pip install --quiet --editable '.[onnx,openvino,test,train]'
 	touch $@ $(BIN)/.installed
 
 clean:

@@ -26,13 +26,14 @@ def entry(name, probe, **more):
 
 @pytest.fixture
 def fitness(catalogue, tmp_path):
-    """Judge the text of a recipe on a machine without TomoPy that has the given runtimes beside LiteRT."""
+    """Judge the text of a recipe on a machine without TomoPy that has LiteRT and the given runtimes alone."""
+    litert = {"litert": catalogue.backends["litert"]}
 
     def judge(text, *runtimes, alone=False):
         path = tmp_path / "recipe.yaml"
         path.write_text(text)
         offered = {one.name: one for one in runtimes}
-        mine = with_children(replace(catalogue, backends=offered if alone else {**catalogue.backends, **offered}))
+        mine = with_children(replace(catalogue, backends=offered if alone else litert | offered))
         found = check_up(mine, tmp_path, Installed((str(tmp_path),)))
         return {stage.stage: stage for stage in recipe_fitness(path, mine, found)}
 

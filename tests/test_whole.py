@@ -35,7 +35,7 @@ def test_a_whole_slice_is_what_its_tiles_are_without_their_number():
     tiled, _, _ = denoised(runtime="litert", precision="float")
     np.testing.assert_allclose(clean, tiled, atol=1e-5)
     assert (settled.runtime, settled.precision, settled.tile) == ("float", "float", None)
-    assert any(", 1 tiles of " in note for note in notes)
+    assert any(", 1 tile of " in note for note in notes)
 
 
 def test_a_network_is_opened_for_the_tile_that_is_asked_for():

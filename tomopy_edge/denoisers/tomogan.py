@@ -125,9 +125,10 @@ class NetworkDenoiser:
         grid = file.grid(shape)
         tiles = grid.counts[0] * grid.counts[1]
         seams = "exact" if self._networks.is_exact(file) else f"blended over {grid.overlap} pixels"
+        many = "1 tile" if tiles == 1 else f"{tiles} tiles"
         self._account.tally.note(
             self._account.stage,
-            f"{self._model.manifest.name}: {file.file} (sha256 {file.sha256[:12]}), {tiles} tiles of {file.tile} "
+            f"{self._model.manifest.name}: {file.file} (sha256 {file.sha256[:12]}), {many} of {file.tile} "
             f"pixels a slice, seams {seams}, on {network.told}",
         )
         self._opened[shape] = network

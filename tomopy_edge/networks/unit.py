@@ -48,13 +48,17 @@ def noise_level(slices: Float32) -> float:
     """Return the standard deviation of the noise of FBP slices, (z, y, x), in their unit; matter adds little to it.
 
     It is measured by how far pixels are from the mean of their block of 8 x 8, within the same circle as the unit: the
-    median distance, as a normal distribution's standard deviation. Whatever the filter, noise cancels in the mean, and
-    edges are in few of the blocks. It says how large noise is where that hides all else, not how small where it does
-    not: fine texture counts as noise.
+    median distance, as a normal distribution's standard deviation; of several slices it is the median of theirs.
+    Whatever the filter, noise cancels in the mean, and edges are in few of the blocks. It says how large noise is where
+    that hides all else, not how small where it does not: fine texture counts as noise.
     """
-    whole, means, inside = _blocks(slices, min(BLOCK, *slices.shape[1:]))
-    distances = np.abs(whole - means).transpose(0, 2, 4, 1, 3)[..., inside]
-    return float(np.median(distances)) * NORMAL
+    levels = []
+    # One by one, in float32: all of the sample at once was the most that a run took of the memory.
+    for image in slices:
+        whole, means, inside = _blocks(image[np.newaxis], min(BLOCK, *image.shape))
+        distances = np.abs(whole - means.astype(np.float32)).transpose(0, 2, 4, 1, 3)[..., inside]
+        levels.append(float(np.median(distances)))
+    return float(np.median(levels)) * NORMAL
 
 
 def _blocks(slices: Float32, block: int) -> tuple[Float32, NDArray[np.float64], NDArray[np.bool_]]:
