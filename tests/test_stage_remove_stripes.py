@@ -5,11 +5,17 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy.ndimage import median_filter
 
 from tomopy_edge.data import Sinograms
 from tomopy_edge.errors import DataError, PluginError
 from tomopy_edge.job import Job
-from tomopy_edge.stages.remove_stripes import RemoveStripesOptions, remove_stripes, settle_remove_stripes
+from tomopy_edge.stages.remove_stripes import (
+    RemoveStripesOptions,
+    remove_stripes,
+    settle_remove_stripes,
+    sorted_and_smoothed,
+)
 
 METHODS = ["sorting", "fourier-wavelet", "filtering", "large", "dead", "all"]
 ANGLES, COLUMNS = 180, 256
@@ -128,3 +134,20 @@ def test_tomopy_is_asked_for_where_it_is_missing(monkeypatch):
 def test_options_without_a_meaning_are_refused_by_name(wrong, name):
     with pytest.raises(ValueError, match=rf"^{name}: "):
         RemoveStripesOptions(**wrong)
+
+
+def test_sorting_is_algotoms_where_no_two_values_are_equal():
+    from algotom.prep.removal import remove_stripe_based_sorting
+
+    sinogram = np.random.default_rng(0).permutation(ANGLES * COLUMNS).reshape(ANGLES, COLUMNS).astype(np.float32)
+    np.testing.assert_array_equal(sorted_and_smoothed(sinogram, 21), remove_stripe_based_sorting(sinogram, 21))
+
+
+def test_equal_values_are_ranked_by_their_angles_on_every_processor():
+    counts = np.random.default_rng(0).integers(0, 4, (64, 16)).astype(np.float32)
+    ranked = [sorted(range(64), key=lambda angle, column=column: (column[angle], angle)) for column in counts.T]
+    smoothed = median_filter(np.sort(counts, axis=0), (1, 5))
+    wanted = np.empty_like(counts)
+    for column, order in enumerate(ranked):
+        wanted[order, column] = smoothed[:, column]
+    np.testing.assert_array_equal(sorted_and_smoothed(counts, 5), wanted)
