@@ -1,6 +1,8 @@
 """What every test may ask for."""
 
 import os
+import shutil
+import subprocess
 from pathlib import Path
 
 import h5py
@@ -9,6 +11,7 @@ import pytest
 from hypothesis import strategies as st
 
 from tomopy_edge.errors import ModelError
+from tomopy_edge.networks.litert import LiteRT
 from tomopy_edge.plugins import load_catalogue, make_manager
 
 
@@ -40,6 +43,30 @@ def manager():
 def catalogue():
     """What the built-in plugin offers."""
     return load_catalogue(installed=False)
+
+
+@pytest.fixture(scope="session")
+def libedgetpu(tmp_path_factory) -> Path:
+    """The stand-in for libedgetpu, built; what it sees and when it fails is set in the environment."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("no C compiler (cc) to build the stand-in for libedgetpu with")
+    library = tmp_path_factory.mktemp("library") / "libedgetpu.so.1"
+    source = Path(__file__).parent / "stand_ins" / "libedgetpu.c"
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", library, source], check=True)  # noqa: S603 - our own source
+    return library
+
+
+@pytest.fixture
+def open_tflite(tmp_path):
+    """What opens the bytes of a .tflite network."""
+
+    def opened(tflite: bytes) -> LiteRT:
+        path = tmp_path / "network.tflite"
+        path.write_bytes(tflite)
+        return LiteRT(path, 1)
+
+    return opened
 
 
 @pytest.fixture(scope="session")

@@ -5,10 +5,7 @@ Every device is a real child process with a real interpreter; what it runs is no
 
 import json
 import os
-import shutil
 import signal
-import subprocess
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -29,28 +26,16 @@ from tomopy_edge.networks.manifest import MANIFEST, open_model
 from tomopy_edge.networks.probing import probed
 from tomopy_edge.shipped import shipped
 
-SOURCE = Path(__file__).parent / "stand_ins" / "libedgetpu.c"
 MODEL = shipped("models") / "tomogan-compact"
 NETWORK = "tomogan-compact_int8_64.tflite"
 COMPILED = "tomogan-compact_int8_64_edgetpu.tflite"
 DEVICES = ("usb:0", "pci:0")
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory):
-    """The stand-in for libedgetpu."""
-    compiler = shutil.which("cc")
-    if compiler is None:
-        pytest.skip("no C compiler (cc) to build the stand-in for libedgetpu with")
-    library = tmp_path_factory.mktemp("library") / "libedgetpu.so.1"
-    subprocess.run([compiler, "-shared", "-fPIC", "-o", library, SOURCE], check=True)  # noqa: S603 - our own source
-    return library
-
-
 @pytest.fixture
-def machine(built, monkeypatch):
+def machine(libedgetpu, monkeypatch):
     """A machine with the stand-in; what it sees and when it fails is set in the environment."""
-    monkeypatch.setenv(VARIABLE, str(built))
+    monkeypatch.setenv(VARIABLE, str(libedgetpu))
     monkeypatch.setenv("STAND_IN_SEES", "2")
     probed.cache_clear()
     yield monkeypatch

@@ -1,9 +1,6 @@
 """libedgetpu, as far as it can be asked without a device; a stand-in tests our handling of its failures."""
 
-import shutil
-import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -13,25 +10,13 @@ from tomopy_edge.networks.edge_tpu_interpreter import has_pycoral, open_interpre
 from tomopy_edge.networks.edge_tpu_library import VARIABLE, Library, ask_library
 from tomopy_edge.shipped import shipped
 
-SOURCE = Path(__file__).parent / "stand_ins" / "libedgetpu.c"
 NETWORK = (shipped("models") / "tomogan" / "fine_tune_int8_64.tflite").read_bytes()
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory):
-    """The stand-in for libedgetpu."""
-    compiler = shutil.which("cc")
-    if compiler is None:
-        pytest.skip("no C compiler (cc) to build the stand-in for libedgetpu with")
-    library = tmp_path_factory.mktemp("library") / "libedgetpu.so.1"
-    subprocess.run([compiler, "-shared", "-fPIC", "-o", library, SOURCE], check=True)  # noqa: S603 - our own source
-    return library
-
-
 @pytest.fixture
-def library(built, monkeypatch):
-    monkeypatch.setenv(VARIABLE, str(built))
-    return built
+def library(libedgetpu, monkeypatch):
+    monkeypatch.setenv(VARIABLE, str(libedgetpu))
+    return libedgetpu
 
 
 def test_devices_are_named_by_their_bus_and_the_number_on_it_in_the_librarys_order(library):

@@ -7,7 +7,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "tomopy_edge"
 LAYERS = [
-    {"codes", "compiler", "errors", "version", "shipped", "yaml_text"},
+    {"codes", "compiler", "errors", "version", "shipped", "text_table", "yaml_text"},
     {"data", "options", "strict", "progress", "tomopy_library"},
     {"backend", "job"},
     {"hookspecs"},

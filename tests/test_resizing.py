@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from ai_edge_litert.tools import flatbuffer_utils
 
-from tomopy_edge.networks.litert import LiteRT
 from tomopy_edge.networks.manifest import open_model
 from tomopy_edge.networks.resizing import with_tile
 
@@ -21,43 +20,33 @@ def shipped(request):
     return networks, model.path(file.file, file.sha256).read_bytes()
 
 
-@pytest.fixture
-def opened(tmp_path):
-    def open_network(tflite):
-        path = tmp_path / "network.tflite"
-        path.write_bytes(tflite)
-        return LiteRT(path, 1)
-
-    return open_network
-
-
 def codes(batch, y, x):
     return np.random.default_rng(1).integers(-128, 128, (batch, y, x, 3), np.int8)
 
 
-def test_tiles_of_another_size_give_the_same_codes_beyond_the_reach(shipped, opened):
+def test_tiles_of_another_size_give_the_same_codes_beyond_the_reach(shipped, open_tflite):
     networks, tflite = shipped
     halo = -(-networks.reach // networks.multiple) * networks.multiple
-    large, small = opened(with_tile(tflite, 2 * halo + 48)), opened(with_tile(tflite, 2 * halo + 16))
+    large, small = open_tflite(with_tile(tflite, 2 * halo + 48)), open_tflite(with_tile(tflite, 2 * halo + 16))
     whole = codes(1, 2 * halo + 48, 2 * halo + 48)
     inner = np.ascontiguousarray(whole[:, 16:-16, 16:-16])
     answer = large.infer(whole)[:, halo + 16 : -halo - 16, halo + 16 : -halo - 16]
     np.testing.assert_array_equal(answer, small.infer(inner)[:, halo:-halo, halo:-halo])
 
 
-def test_slices_need_not_be_square(shipped, opened):
-    assert opened(with_tile(shipped[1], (40, 72))).infer(codes(1, 40, 72)).shape == (1, 40, 72)
+def test_slices_need_not_be_square(shipped, open_tflite):
+    assert open_tflite(with_tile(shipped[1], (40, 72))).infer(codes(1, 40, 72)).shape == (1, 40, 72)
 
 
-def test_a_batch_of_tiles_gives_the_codes_of_its_tiles(shipped, opened):
-    together, alone = opened(with_tile(shipped[1], 32, batch=3)), opened(with_tile(shipped[1], 32))
+def test_a_batch_of_tiles_gives_the_codes_of_its_tiles(shipped, open_tflite):
+    together, alone = open_tflite(with_tile(shipped[1], 32, batch=3)), open_tflite(with_tile(shipped[1], 32))
     tiles = codes(3, 32, 32)
     np.testing.assert_array_equal(together.infer(tiles), np.concatenate([alone.infer(one[None]) for one in tiles]))
 
 
-def test_the_size_a_network_had_gives_its_codes(shipped, opened):
-    again = opened(with_tile(with_tile(shipped[1], 96), 64))
-    np.testing.assert_array_equal(again.infer(codes(1, 64, 64)), opened(shipped[1]).infer(codes(1, 64, 64)))
+def test_the_size_a_network_had_gives_its_codes(shipped, open_tflite):
+    again = open_tflite(with_tile(with_tile(shipped[1], 96), 64))
+    np.testing.assert_array_equal(again.infer(codes(1, 64, 64)), open_tflite(shipped[1]).infer(codes(1, 64, 64)))
 
 
 def test_no_tensor_has_an_open_shape(shipped):

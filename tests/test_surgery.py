@@ -10,7 +10,6 @@ import pytest
 keras = pytest.importorskip("keras", reason="the extra `train` is not installed")
 pytest.importorskip("tensorflow", reason="the extra `train` is not installed")
 
-from tomopy_edge.networks.litert import LiteRT  # noqa: E402 - after the skips
 from tomopy_edge.training.architectures import architecture  # noqa: E402
 from tomopy_edge.training.export import export_int8, operators  # noqa: E402
 from tomopy_edge.training.ranges import activation_ranges  # noqa: E402
@@ -30,23 +29,13 @@ def made(request):
     return part, export_int8(network, activation_ranges(network, tiles), 32)
 
 
-@pytest.fixture
-def opened(tmp_path):
-    def open_network(tflite):
-        path = tmp_path / "network.tflite"
-        path.write_bytes(tflite)
-        return LiteRT(path, 1)
-
-    return open_network
-
-
 def codes(batch, y, x):
     return np.random.default_rng(1).integers(-128, 128, (batch, y, x, 1), np.int8)
 
 
-def test_uint8_ends_are_hidden_and_give_the_same_codes(made, opened):
+def test_uint8_ends_are_hidden_and_give_the_same_codes(made, open_tflite):
     _, tflite = made
-    plain, hidden = opened(tflite), opened(with_uint8(tflite))
+    plain, hidden = open_tflite(tflite), open_tflite(with_uint8(tflite))
     assert hidden.ends.io == "uint8"
     assert plain.ends.io == "int8"
     assert (hidden.ends.input_params, hidden.ends.output_params) == (plain.ends.input_params, plain.ends.output_params)
@@ -56,15 +45,15 @@ def test_uint8_ends_are_hidden_and_give_the_same_codes(made, opened):
     np.testing.assert_array_equal(answer, plain.infer(tiles))
 
 
-def test_uint8_ends_come_off_again(made, opened):
+def test_uint8_ends_come_off_again(made, open_tflite):
     _, tflite = made
     again = with_int8(with_uint8(tflite))
     assert operators(again) == operators(tflite)
     assert with_int8(tflite) == tflite
     tiles = codes(1, 32, 32)
-    np.testing.assert_array_equal(opened(again).infer(tiles), opened(tflite).infer(tiles))
+    np.testing.assert_array_equal(open_tflite(again).infer(tiles), open_tflite(tflite).infer(tiles))
 
 
-def test_the_output_span_is_that_of_its_codes(made, opened):
-    params = opened(made[1]).ends.output_params
+def test_the_output_span_is_that_of_its_codes(made, open_tflite):
+    params = open_tflite(made[1]).ends.output_params
     assert output_span(made[1]) == (params.lowest, params.highest)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from tomopy_edge.errors import ModelError
 from tomopy_edge.hookspecs import BackendEntry, DenoiserEntry
 from tomopy_edge.job import Job
 from tomopy_edge.networks import litert
-from tomopy_edge.networks.manifest import Model, NetworkFile, NetworkSet, Precision, open_model
+from tomopy_edge.networks.manifest import Model, NetworkSet, Precision, open_model
 from tomopy_edge.networks.runtimes import AUTO, Wish, backends, choose_file, files_for, settle_runtime
 from tomopy_edge.networks.slices import Account, SliceNetwork, open_network
 from tomopy_edge.networks.unit import attenuation_unit, noise_level
@@ -66,6 +66,9 @@ class NetworkOptions:
             raise ValueError(f"device: {self.device!r} is one of a runtime's devices; name the runtime too")
         if self.unit is not None and not np.finfo(np.float32).tiny <= self.unit <= np.finfo(np.float32).max:
             raise ValueError(f"unit: must be above 0 attenuation per pixel and finite, got {self.unit}")
+
+
+N = TypeVar("N", bound=NetworkOptions)
 
 
 class NetworkDenoiser:
@@ -119,8 +122,7 @@ class NetworkDenoiser:
                 threads=self._job.ncore,
                 account=self._account,
                 entry=entry,
-                # The device that is named is one of the runtime that is named.
-                device=chosen.device if entry.name == chosen.runtime else None,
+                device=_device(chosen, entry),
             )
         grid = file.grid(shape)
         tiles = grid.counts[0] * grid.counts[1]
@@ -156,8 +158,8 @@ def check_network(options: NetworkOptions, catalogue: Any, part: Part) -> None:
             model.path(network.file, network.sha256)
 
 
-def suitable_network(options: NetworkOptions, part: Part, sample: Volume, job: Job) -> tuple[BackendEntry, NetworkFile]:
-    """Return runtime and network that `options` ask for; what they leave open is what the model advises, and suits.
+def settle_network(options: N, part: Part, sample: Volume, job: Job) -> N:
+    """Return `options` with the runtime, precision and tile that they leave open: what the model advises, and suits.
 
     Raises
     ------
@@ -168,14 +170,26 @@ def suitable_network(options: NetworkOptions, part: Part, sample: Volume, job: J
     y, x = sample.slices.shape[1:]
     wish = Wish(model, options.precision, options.tile, (y, x))
     entry = settle_runtime(options.runtime, networks, job, part, fallback=options.fallback, wish=wish)
-    return entry, choose_file(entry, networks, options.precision, options.tile, (y, x))
+    file = choose_file(entry, networks, options.precision, options.tile, (y, x))
+    return replace(
+        options,
+        tile=None if entry.whole else file.tile,
+        precision=file.precision,
+        runtime=entry.name,
+        device=_device(options, entry),
+    )
+
+
+def _device(options: NetworkOptions, entry: BackendEntry) -> str | None:
+    """Return the device that is named, which is one of the runtime that is named: none of one that took over."""
+    return options.device if entry.name == options.runtime else None
 
 
 def settle_tomogan(options: NetworkOptions, sample: Volume, job: Job) -> NetworkOptions:
     """Return `options` with the advised precision, the tile that suits `sample`, and the unit measured on it."""
-    entry, network = suitable_network(options, "denoise", sample, job)
+    settled = settle_network(options, "denoise", sample, job)
     if options.precision is None:
-        job.tally.note("denoise", f"no precision was asked for, so the model's usual one runs: {network.precision}")
+        job.tally.note("denoise", f"no precision was asked for, so the model's usual one runs: {settled.precision}")
     unit = attenuation_unit(sample.slices) if options.unit is None else options.unit
     noise = noise_level(sample.slices) / unit
     if noise > LOUD:
@@ -184,14 +198,7 @@ def settle_tomogan(options: NetworkOptions, sample: Volume, job: Job) -> Network
             f"the noise of the sample slices is {noise:.1f} times the attenuation of the densest matter: fine detail "
             "in the denoised ones may be invented; take more views, bin the detector's pixels, or compare with others",
         )
-    return replace(
-        options,
-        unit=unit,
-        tile=None if entry.whole else network.tile,
-        precision=network.precision,
-        runtime=entry.name,
-        device=options.device if entry.name == options.runtime else None,
-    )
+    return replace(settled, unit=unit)
 
 
 def _create(options: NetworkOptions, job: Job) -> NetworkDenoiser:

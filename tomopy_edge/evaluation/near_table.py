@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tomopy_edge.evaluation.nearness import DEFINITIONS, Comparison, Near
-from tomopy_edge.evaluation.table import aligned
+from tomopy_edge.text_table import aligned
 
 HEAD = ("", "to others", "nearer by", "most", "SSIM to input", "grey %", "saturated", "s/slice")
 

@@ -13,6 +13,7 @@ from tomopy_edge.evaluation.methods import ORACLE_WEIGHTS
 from tomopy_edge.evaluation.spectrum import BANDS
 from tomopy_edge.evaluation.spectrum import DEFINITION as POWER
 from tomopy_edge.evaluation.summary import Summary, summarise
+from tomopy_edge.text_table import aligned
 
 
 def lines(evaluation: Evaluation) -> list[str]:
@@ -93,14 +94,3 @@ def definitions() -> dict[str, str]:
         "the truth, as no user can",
         "TV better": "scans on which that oracle has the higher PSNR",
     }
-
-
-def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return rows of words as lines: the first column to the left, the others to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            [row[0].ljust(widths[0]), *(word.rjust(width) for word, width in zip(row[1:], widths[1:], strict=True))]
-        )
-        for row in rows
-    ]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tomopy_edge.networks.ending import last_line, signal_name
 
 PATIENCE = 20.0
 """Seconds after which a process that has not ended is given up."""
@@ -104,7 +105,5 @@ def _ended(child: subprocess.CompletedProcess[bytes]) -> str:
     code = child.returncode
     if not code:
         return ""
-    names = {number.value: number.name for number in signal.Signals}
-    how = names.get(-code, f"signal {-code}") if code < 0 else f"exit code {code}"
-    last = [line.strip() for line in child.stderr.decode("utf-8", errors="replace").splitlines() if line.strip()][-1:]
-    return f"ended the process that tried it ({': '.join([how, *last])})"
+    how = signal_name(code) if code < 0 else f"exit code {code}"
+    return f"ended the process that tried it ({': '.join([how, *last_line(child.stderr)])})"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from tomopy_edge.machine.paper import EDGE, PUBLISHED, TITLE, Published
 from tomopy_edge.machine.timing import PARTS, Spread, Timed, Timing, Turn, times_as_fast
+from tomopy_edge.text_table import aligned
 from tomopy_edge.version import __version__
 from tomopy_edge.writers.failures import told
 
@@ -32,17 +32,17 @@ def lines(timing: Timing) -> list[str]:
         f"{made}: medians of {timing.turns} turns; slices in each: {timing.slices}; threads: {timing.threads}",
         *_machine(timing),
         "",
-        *_aligned(_steady(timing)),
+        *aligned(_steady(timing)),
         *(f"{row.title}: failed in turn {len(row.turns) + 1}: {row.fault}" for row in timing.rows if row.fault),
         *(f"left out: {sentence}" for sentence in timing.left_out),
         *(["stopped before the end: the turns until then are above"] if timing.stopped else []),
         "",
         "the first run, seconds: opening the networks, then for each of the slices of the first turn",
-        *_aligned(_first(timing)),
+        *aligned(_first(timing)),
         "kernels that several lines share are compiled, or loaded from an earlier run's cache, in the first of them",
         "",
         f"the paper, for {EDGE} x {EDGE}, averages: {TITLE}",
-        *_aligned(_paper()),
+        *aligned(_paper()),
         "",
         *(f"{row.title}: {note.removeprefix(f'{row.model}: ')}" for row in timing.rows for note in row.notes),
         *(f"{name}: {meaning}" for name, meaning in {**PARTS, **COLUMNS}.items() if name != "J" or _measured(timing)),
@@ -143,9 +143,3 @@ def _plain(row: Timed, first: Timed) -> dict[str, Any]:
 
 def _turn(turn: Turn) -> dict[str, Any]:
     return {**asdict(turn), "total": turn.total}
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return rows of words as lines: the first column to the left, the others to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows]

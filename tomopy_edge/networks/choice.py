@@ -22,6 +22,7 @@ from tomopy_edge.backend import Backend, Ends, Placement
 from tomopy_edge.errors import BackendError
 from tomopy_edge.hookspecs import BackendEntry
 from tomopy_edge.job import available_cores
+from tomopy_edge.networks.cache import cache_folder
 from tomopy_edge.networks.litert import LiteRT
 from tomopy_edge.networks.manifest import Model, NetworkFile, open_model
 from tomopy_edge.networks.probing import probed
@@ -253,10 +254,10 @@ def _place(candidates: list[Candidate], threads: int) -> Path | None:
     ]
     key = json.dumps([FORMAT, _machine(), threads, known])
     try:
-        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        folder = cache_folder() / "runtimes"
     except RuntimeError:  # a user without a home
         return None
-    return folder / "tomopy-edge" / "runtimes" / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.json"
+    return folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.json"
 
 
 def _machine() -> tuple[str, ...]:

@@ -7,7 +7,6 @@ a stick that has locked up never answers. All three end a child here, and are a 
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 from tomopy_edge.backend import Backend, Ends
 from tomopy_edge.errors import BackendError
 from tomopy_edge.networks.edge_tpu_child import OPEN
+from tomopy_edge.networks.ending import last_line, signal_name
 
 PATIENCE = 60.0
 """Seconds after which a stick that has not answered a batch, or been opened, is taken for one that has locked up."""
@@ -101,12 +101,10 @@ class Stick(Backend):
         except subprocess.TimeoutExpired:
             self._child.kill()
             code = self._child.wait()
-        known = {number.value: number.name for number in signal.Signals}
-        how = f"with exit code {code}" if code >= 0 else f"by {known.get(-code, f'signal {-code}')}"
+        how = f"with exit code {code}" if code >= 0 else f"by {signal_name(code)}"
         self._said.seek(0)
-        lines = [line.strip() for line in self._said.read().decode(errors="replace").splitlines()]
-        last = [line for line in lines if line and not line.startswith("INFO")][-1:]
-        return BackendError(f"{self.told} is lost: its process ended {how}{f' ({last[0]})' if last else ''}")
+        last = (f"({line})" for line in last_line(self._said.read(), without="INFO"))
+        return BackendError(" ".join([f"{self.told} is lost: its process ended {how}", *last]))
 
     def _free(self) -> None:
         self._line.close()

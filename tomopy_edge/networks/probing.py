@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import json
-import signal
 import subprocess
 import sys
 from dataclasses import asdict
@@ -13,6 +12,7 @@ from typing import Any
 
 from tomopy_edge.backend import Probe
 from tomopy_edge.hookspecs import BackendEntry
+from tomopy_edge.networks.ending import last_line, signal_name
 
 PATIENCE = 60.0
 """Seconds after which a runtime that has not answered is taken for one that hangs."""
@@ -49,14 +49,13 @@ def _in_child(entry: BackendEntry) -> Probe:
             [sys.executable, "-c", script],
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            text=True,
-            errors="replace",
             timeout=PATIENCE,
             check=False,
         )
     except subprocess.TimeoutExpired:
         return Probe(works=False, told=f"it did not answer within {PATIENCE:g} seconds")
-    answers = [line.removeprefix(ANSWER) for line in child.stdout.splitlines() if line.startswith(ANSWER)]
+    told = child.stdout.decode(errors="replace").splitlines()
+    answers = [line.removeprefix(ANSWER) for line in told if line.startswith(ANSWER)]
     if child.returncode == 0 and answers:
         plain = json.loads(answers[-1])
         return Probe(**plain | {"devices": tuple(plain["devices"])})
@@ -72,12 +71,8 @@ def answer(place: str) -> None:
     print(ANSWER + json.dumps(asdict(probe())), flush=True)  # type: ignore[operator]  # noqa: T201 - the answer
 
 
-def _how_it_ended(child: subprocess.CompletedProcess[str]) -> str:
+def _how_it_ended(child: subprocess.CompletedProcess[bytes]) -> str:
     """Return how a child ended that did not answer, and the last line it said."""
     code = child.returncode
-    how = f"ended with exit code {code} before it answered"
-    if code < 0:
-        known = {number.value: number.name for number in signal.Signals}
-        how = f"was ended by {known.get(-code, f'signal {-code}')}"
-    last = [line.strip() for line in child.stderr.splitlines() if line.strip()][-1:]
-    return f"the process that tried it {how}{f' ({last[0]})' if last else ''}"
+    how = f"ended with exit code {code} before it answered" if code >= 0 else f"was ended by {signal_name(code)}"
+    return " ".join([f"the process that tried it {how}", *(f"({line})" for line in last_line(child.stderr))])

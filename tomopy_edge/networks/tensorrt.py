@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -22,6 +21,7 @@ from tomopy_edge.data import Float32
 from tomopy_edge.errors import BackendError, ModelError
 from tomopy_edge.hookspecs import BackendEntry
 from tomopy_edge.networks import tensorrt_api as api
+from tomopy_edge.networks.cache import cache_folder
 from tomopy_edge.networks.cuda import Gpu, devices, open_gpu
 
 log = logging.getLogger(__name__)
@@ -149,9 +149,8 @@ class Kept:
 
     @property
     def path(self) -> Path:
-        """Where the engine is kept, by the XDG base directory specification."""
-        named = Path(os.environ.get("XDG_CACHE_HOME", ""))
-        return (named if named.is_absolute() else Path.home() / ".cache") / "tomopy-edge" / "engines" / self._name
+        """Where the engine is kept."""
+        return cache_folder() / "engines" / self._name
 
     def read(self) -> bytes | None:
         """Return the engine, None where there is none.

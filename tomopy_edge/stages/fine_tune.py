@@ -8,7 +8,7 @@ from functools import partial
 from typing import Literal
 
 from tomopy_edge.data import Volume
-from tomopy_edge.denoisers.tomogan import NetworkDenoiser, NetworkOptions, check_network, suitable_network
+from tomopy_edge.denoisers.tomogan import NetworkDenoiser, NetworkOptions, check_network, settle_network
 from tomopy_edge.errors import DataError
 from tomopy_edge.hookspecs import StageEntry, Step
 from tomopy_edge.job import Job
@@ -49,9 +49,7 @@ def settle_fine_tune(chosen: FineTuneOptions, sample: Volume, job: Job) -> FineT
     ------
     DataError : where the slices come from no network, or from a chained one
     """
-    entry, network = suitable_network(chosen, "fine_tune", sample, job)
-    device = chosen.device if entry.name == chosen.runtime else None
-    chosen = replace(chosen, tile=None if entry.whole else network.tile, runtime=entry.name, device=device)
+    chosen = settle_network(chosen, "fine_tune", sample, job)
     if chosen.unit is not None:
         return chosen
     if sample.unit is None:
