@@ -14,7 +14,7 @@ from tomopy_edge.hookspecs import BackendEntry, accept
 from tomopy_edge.machine.checkup import Checkup
 from tomopy_edge.networks.manifest import NetworkFile, NetworkSet
 from tomopy_edge.networks.probing import probed
-from tomopy_edge.networks.runtimes import AUTO, choose_file, files_for, working
+from tomopy_edge.networks.runtimes import AUTO, able_for_auto, choose_file, working
 from tomopy_edge.recipe import Block, read_recipe
 from tomopy_edge.reconstructors.tomopy import ENTRIES as TOMOPY_ALGORITHMS
 from tomopy_edge.stages.fine_tune import FineTuneOptions
@@ -129,13 +129,7 @@ def _candidates(options: NetworkOptions, networks: NetworkSet, catalogue: Catalo
                 raise
         else:
             return [entry]
-    offered = catalogue.backends.values()
-    alike = [entry for entry in offered if entry.alike and not entry.whole and files_for(entry, networks)]
-    candidates = [entry for entry in alike if probed(entry).works]
-    if not candidates:
-        tried = "; ".join(f"{entry.name}: {probed(entry).told}" for entry in alike)
-        raise BackendError(f"no runtime works on this machine: {tried or 'none is offered'}")
-    return candidates
+    return able_for_auto(networks, catalogue)
 
 
 def _expect_device(entry: BackendEntry, device: str | None) -> None:

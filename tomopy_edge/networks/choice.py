@@ -233,17 +233,22 @@ def prove(opens: Open, precisions: tuple[str, ...] = ("int8", "float")) -> str |
 
     For the probes of runtimes that are known to answer wrongly, and without an error, on some machines.
     """
-    model = open_model("tomogan-compact")
     for precision in precisions:
-        files = [file for file in model.manifest.denoise.networks if file.precision == precision]
-        smallest = min(files, key=lambda file: file.tile)
-        path = model.path(smallest.file, smallest.sha256)
+        path = reference_network(precision)
         backend = opens(path, Placement())
         found = disagreement(backend, refer(path))
         backend.close()
         if found is not None:
             return f"it answers wrongly here: with the {precision} reference network {found}"
     return None
+
+
+def reference_network(precision: str) -> Path:
+    """Return the smallest shipped .tflite network of a precision, to try a runtime on."""
+    model = open_model("tomogan-compact")
+    files = [file for file in model.manifest.denoise.networks if file.precision == precision]
+    smallest = min(files, key=lambda file: file.tile)
+    return model.path(smallest.file, smallest.sha256)
 
 
 def _place(candidates: list[Candidate], threads: int) -> Path | None:

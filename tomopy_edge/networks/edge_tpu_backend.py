@@ -17,14 +17,14 @@ from pathlib import Path
 from tomopy_edge.backend import Backend, Ends, Placement, Probe
 from tomopy_edge.errors import BackendError, ModelError
 from tomopy_edge.hookspecs import BackendEntry
-from tomopy_edge.networks.choice import apart, reference_tiles
+from tomopy_edge.networks.choice import apart, reference_network, reference_tiles
 from tomopy_edge.networks.edge_tpu import COMPILED
 from tomopy_edge.networks.edge_tpu_interpreter import interpreter_name, open_interpreter
 from tomopy_edge.networks.edge_tpu_library import HOW_TO_GET, Library, ask_library
 from tomopy_edge.networks.edge_tpu_stick import Stick
 from tomopy_edge.networks.edge_tpu_sticks import Sticks
 from tomopy_edge.networks.litert import LiteRT, check_graph, ends_in
-from tomopy_edge.networks.manifest import Model, open_model, read_manifest
+from tomopy_edge.networks.manifest import Model, read_manifest
 from tomopy_edge.networks.probing import probed
 
 NO_DEVICE = (
@@ -149,11 +149,7 @@ def _try(library: Library) -> None:
     # The last line that is said before a crash stands in the sentence that tells of it.
     sys.stderr.write(f"libedgetpu, runtime {library.version}, in {interpreter_name()}: {HOW_TO_GET}\n")
     sys.stderr.flush()
-    model = open_model("tomogan-compact")
-    files = [file for file in model.manifest.denoise.networks if file.precision == "int8"]
-    smallest = min(files, key=lambda file: file.tile)
-    path = model.path(smallest.file, smallest.sha256)
-    open_interpreter(path.read_bytes(), library.devices[0], threads=1).invoke()
+    open_interpreter(reference_network("int8").read_bytes(), library.devices[0], threads=1).invoke()
 
 
 ENTRY = BackendEntry(

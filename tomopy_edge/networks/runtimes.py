@@ -97,6 +97,22 @@ def working(name: str, catalogue: Any) -> BackendEntry:
     return entry
 
 
+def able_for_auto(networks: NetworkSet, catalogue: Any) -> list[BackendEntry]:
+    """Return the runtimes, at least one, that "auto" may take: they give LiteRT's answers, have files, and work here.
+
+    Raises
+    ------
+    BackendError : where there is none
+    """
+    offered = backends(catalogue).values()
+    alike = [entry for entry in offered if entry.alike and not entry.whole and files_for(entry, networks)]
+    able = [entry for entry in alike if probed(entry).works]
+    if not able:
+        tried = "; ".join(f"{entry.name}: {probed(entry).told}" for entry in alike)
+        raise BackendError(f"no runtime works on this machine: {tried or 'none is offered'}")
+    return able
+
+
 def settle_runtime(
     name: str, networks: NetworkSet, job: Job, stage: str, *, fallback: bool, wish: Wish | None = None
 ) -> BackendEntry:
@@ -124,12 +140,7 @@ def settle_runtime(
             if not fallback:
                 raise
             job.tally.note(stage, f"{fault}; the recipe allows another runtime")
-    offered = backends(job.catalogue).values()
-    alike = [entry for entry in offered if entry.alike and not entry.whole and files_for(entry, networks)]
-    able = [entry for entry in alike if probed(entry).works]
-    if not able:
-        tried = "; ".join(f"{entry.name}: {probed(entry).told}" for entry in alike)
-        raise BackendError(f"no runtime works on this machine: {tried or 'none is offered'}")
+    able = able_for_auto(networks, job.catalogue)
     # What LiteRT is missing for cannot be compared with it.
     if wish is None or len(able) == 1 or not probed(litert.ENTRY).works:
         return able[0]
