@@ -208,6 +208,14 @@ def test_every_file_of_a_shipped_model_is_what_its_manifest_says(name, tmp_path)
     assert (model.folder / "README.md").is_file()
 
 
+@pytest.mark.parametrize("name", model_names())
+def test_a_shipped_model_has_both_its_networks_in_float_for_whole_slices(name):
+    manifest = open_model(name).manifest
+    for networks in (manifest.denoise, manifest.fine_tune):
+        (file,) = [one for one in networks.networks if one.precision == "float"]
+        assert networks.is_exact(file)
+
+
 @pytest.mark.parametrize(("name", "advised"), [("tomogan", "int8"), ("tomogan-compact", "int8")])
 def test_shipped_models_advise_what_their_figures_say(name, advised):
     assert open_model(name).manifest.denoise.advised == advised

@@ -17,13 +17,16 @@ import pytest
 keras = pytest.importorskip("keras", reason="the extra `train` is not installed")
 pytest.importorskip("tensorflow", reason="the extra `train` is not installed")
 
-from tomopy_edge.cli import quantize as quantize_command  # noqa: E402 - after the skips
+from tomopy_edge.backend import Placement  # noqa: E402 - after the skips
+from tomopy_edge.cli import quantize as quantize_command  # noqa: E402
 from tomopy_edge.cli import train  # noqa: E402
 from tomopy_edge.errors import EdgeError, ModelError, OutputError  # noqa: E402
 from tomopy_edge.job import Job  # noqa: E402
+from tomopy_edge.networks import whole  # noqa: E402
 from tomopy_edge.networks.litert import LiteRT  # noqa: E402
 from tomopy_edge.networks.manifest import open_model  # noqa: E402
 from tomopy_edge.networks.quantize import dequantize, quantize  # noqa: E402
+from tomopy_edge.networks.runtimes import choose_file  # noqa: E402
 from tomopy_edge.training import calibration, comparison, export  # noqa: E402
 from tomopy_edge.training import quantize as making  # noqa: E402
 from tomopy_edge.training.architectures import architecture  # noqa: E402
@@ -224,6 +227,23 @@ def test_the_fine_tune_network_takes_the_denoisers_codes_as_they_are(folder):
     given, taken = LiteRT(folder / "toy_int8_64.tflite", 1), LiteRT(folder / "fine_tune_int8_64.tflite", 1)
     assert taken.ends.input_params.scale == pytest.approx(given.ends.output_params.scale, rel=1e-5)
     assert taken.ends.input_params.zero_point == given.ends.output_params.zero_point
+
+
+def test_the_fine_tune_network_is_there_in_float_for_whole_slices_of_any_size(folder, copied):
+    network = build_fine_tune()
+    network.set_weights([noise(1, 1, weights.size).reshape(weights.shape) / 4 for weights in network.get_weights()])
+    network.save(copied / "fine_tune.keras")
+    answers = folder.parent / "answers.h5"
+    making.quantize_model(copied / "fine_tune.keras", answers, copied, making.QuantizeOptions(tiles=(64,), samples=4))
+    model = open_model(str(copied))
+    assert [one.precision for one in model.manifest.fine_tune.networks] == ["float", "int8"]
+    file = choose_file(whole.ENTRY, model.manifest.fine_tune, "float", None, (53, 40))
+    backend = whole.ENTRY.open(model.path(file.file, file.sha256), Placement(tile=file.tile))
+    given = noise(1, 57, 1)
+    found = backend.infer(given)
+    backend.close()
+    np.testing.assert_allclose(found, network.predict_on_batch(given)[..., 0], atol=1e-5)
+    assert np.abs(found - given[..., 0]).max() > 0.1
 
 
 def test_the_comparison_scores_all_networks_of_a_model(folder, pairs):

@@ -41,7 +41,13 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         told="64 to 512, and larger ones for slices of 1024 and 1280 columns and twice as many",
         of="the int8 tiles",
     )
-    parser.add_argument("--float-tiles", type=positive, nargs="*", help="edges of the float tiles (default: 256)")
+    parser.add_argument(
+        "--float-tiles",
+        type=positive,
+        nargs="*",
+        help="edges of the float tiles (default: 256); with no number after it there is no float .tflite, nor then "
+        "anything for the runtime `float`",
+    )
     parser.add_argument(
         "--batch",
         type=positive,

@@ -20,8 +20,8 @@ from tomopy_edge.stages.denoise import opened
 class FineTuneOptions(NetworkOptions):
     """Options of the stage `fine_tune`."""
 
-    precision: Literal["int8", "float"] = "int8"
-    """What the network computes in."""
+    precision: Literal["int8", "float"] | None = None
+    """What the network computes in. None takes int8, or float where the runtime runs nothing else."""
 
 
 def fine_tune(volume: Volume, chosen: FineTuneOptions, job: Job) -> Volume:
@@ -50,6 +50,12 @@ def settle_fine_tune(chosen: FineTuneOptions, sample: Volume, job: Job) -> FineT
     DataError : where the slices come from no network, or from a chained one
     """
     chosen = settle_network(chosen, "fine_tune", sample, job)
+    if chosen.precision == "float":
+        job.tally.note(
+            "fine_tune",
+            "learned from the answers of the int8 network: after a float one it has nothing of int8 to mend, and takes "
+            "contrast of thin details away",
+        )
     if chosen.unit is not None:
         return chosen
     if sample.unit is None:
