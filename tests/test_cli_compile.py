@@ -179,6 +179,7 @@ def test_without_a_compiler_the_table_of_the_static_check_is_told(monkeypatch, c
         run("tomogan-compact", verbose=verbose)
     said = capsys.readouterr().out
     assert "tomogan-compact_int8_64.tflite: maps whole" in said
+    assert "_256.tflite" not in said
     assert ("INT8  maps" in said) == verbose
 
 

@@ -66,6 +66,8 @@ Compilation child process completed within timeout period.
 Compilation failed!
 """
 
+STARTED = REFUSED.partition("ERROR")[0]
+
 SCRIPT = Path(__file__).parent / "stand_ins" / "edgetpu_compiler.py"
 
 
@@ -121,7 +123,12 @@ def test_a_log_without_anything_known_in_it_is_no_reason_to_refuse_the_file(stan
             "Internal compiler error",
         ),
         ("Edge TPU Compiler version 15.0\nInvalid model: net.tflite\nModel not quantized\n", 0, "Model not quantized$"),
-        (REFUSED.replace("Compilation failed: ", "Compilation child process "), 1, "ERROR: Attempting"),
+        (
+            f"{STARTED}Compilation timeout. This is usually caused by large activations.\nCompilation failed! \n",
+            1,
+            r"Compilation timeout\. This is usually caused by large activations\.$",
+        ),
+        (f"{STARTED}Compilation child process completed within timeout period.\nCompilation failed!\n", 1, "no reason"),
         ("", 3, r"it gives no reason \(exit code 3\)"),
     ],
 )

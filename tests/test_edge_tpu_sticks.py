@@ -67,7 +67,7 @@ def test_devices_share_the_tiles_and_a_slow_one_holds_up_none():
     assert notes == [f"tiles answered: usb:0 {slow.answered}, usb:1 {fast.answered}"]
 
 
-def test_the_tile_that_a_device_was_lost_with_is_answered_by_another_and_told():
+def test_the_tile_that_a_device_was_lost_with_is_answered_by_another_and_told(caplog):
     poor, good, cpu = Scripted(lasts=3, takes=0.001), Scripted(takes=0.001), Scripted()
     network, notes = opened(poor, good, cpu=cpu)
     tiles = tiles_of(20)
@@ -75,6 +75,7 @@ def test_the_tile_that_a_device_was_lost_with_is_answered_by_another_and_told():
     assert (poor.answered, good.answered, cpu.answered) == (3, 17, 0)
     network.close()
     lost, shares = notes
+    assert caplog.messages == [lost]
     assert lost.startswith("the Edge TPU is lost: its process ended by SIGABRT, after 3 tiles; 1 tile that it had not")
     assert lost.endswith("answered went to usb:1")
     assert shares == "tiles answered: usb:0 3, usb:1 17; 1 of them after another device was lost with them"
@@ -116,6 +117,25 @@ def test_a_mistake_of_ours_is_not_taken_for_a_lost_device():
         network.infer(tiles_of(3))
     network.close()
     assert notes == ["tiles answered: usb:0 1"]
+
+
+def test_an_interrupted_run_has_its_devices_stop_after_the_tile_that_they_are_at(monkeypatch):
+    slow = Scripted(takes=0.02)
+    network, _ = opened(slow)
+
+    class Interrupted:
+        def result(self):
+            threading.Event().wait(0.05)
+            raise KeyboardInterrupt
+
+    submit = network._threads.submit
+    monkeypatch.setattr(network._threads, "submit", lambda *asked: submit(*asked) and Interrupted())
+    with pytest.raises(KeyboardInterrupt):
+        network.infer(tiles_of(100))
+    answered = slow.answered
+    threading.Event().wait(0.2)
+    assert 0 < answered <= slow.answered <= answered + 1
+    network.close()
 
 
 def test_closing_closes_all_and_says_who_did_what():

@@ -15,11 +15,14 @@ static struct edgetpu_device devices[] = {
 
 const char *edgetpu_version(void) { return "BuildLabel(COMPILER=stand-in), RuntimeVersion(14)"; }
 
+/* As libedgetpu lists sticks whose firmware is loaded after the others, so this one turns its list round. */
 struct edgetpu_device *edgetpu_list_devices(size_t *count) {
+  static struct edgetpu_device turned[sizeof devices / sizeof *devices];
   const char *sees = getenv("STAND_IN_SEES");
   if (getenv("STAND_IN_ABORTS")) abort();
   *count = sees ? strtoul(sees, NULL, 10) : sizeof devices / sizeof *devices;
-  return *count ? devices : NULL;
+  for (size_t i = 0; i < *count; i++) turned[i] = devices[getenv("STAND_IN_TURNS") ? *count - 1 - i : i];
+  return *count ? turned : NULL;
 }
 
 void edgetpu_free_devices(struct edgetpu_device *list) { (void)list; }

@@ -11,7 +11,8 @@ from tomopy_edge.cli.command_line import command_line
 from tomopy_edge.cli.network_flags import add_tiles
 from tomopy_edge.errors import BackendError
 from tomopy_edge.networks.edge_tpu_compiler import PROGRAM, VARIABLE, Compilation, find_compiler
-from tomopy_edge.training.compiled import TILES, Outcome, compile_model
+from tomopy_edge.networks.manifest import open_model
+from tomopy_edge.training.compiled import TILES, Outcome, compile_model, networks_to_compile
 
 REFUSED = 1
 """Exit code where a network was not compiled and others were."""
@@ -37,12 +38,14 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Compile, and print the compiler's table for each network."""
+    tiles = tuple(dict.fromkeys(args.tiles))
     try:
         compiler = find_compiler()
     except BackendError:
-        models.run(argparse.Namespace(model=models.CHECK, path=args.model, verbose=args.verbose))
+        model = open_model(args.model)
+        files = [model.path(file.file, file.sha256) for _, file in networks_to_compile(model, tiles)]
+        models.tell_foretold(files, verbose=args.verbose)
         raise
-    tiles = tuple(dict.fromkeys(args.tiles))
     outcomes = compile_model(compiler, args.model, args.output, tiles, (command_line(),))
     told = [line for outcome in outcomes for line in _told(outcome)]
     print("\n".join(told))  # noqa: T201 - what the command is for

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from pathlib import Path
 
 from tomopy_edge.errors import ModelError
@@ -101,8 +102,13 @@ def _check(name: str, *, verbose: bool) -> int:
     found = sorted(folder.glob("*.tflite"))
     if not found:
         raise ModelError(f"{folder}: holds no .tflite file")
+    return tell_foretold(found, verbose=verbose)
+
+
+def tell_foretold(files: Iterable[Path], *, verbose: bool) -> int:
+    """Print what is foretold of some .tflite files, one line each or, `verbose`, with a table; return the exit code."""
     code = 0
-    for file in found:
+    for file in files:
         foretold = foretell(file)
         _tell([*(["", *_table(foretold), ""] if verbose else []), *_summary(foretold)])
         if foretold.quantized and not foretold.whole:

@@ -1,4 +1,8 @@
-"""Which Edge TPUs are plugged in, whether they may be used, and which library there is for them."""
+"""Which Edge TPUs are plugged in, whether they may be used, and which library there is for them.
+
+None of this has run on a machine with an Edge TPU. What stands in /sys and /dev there is taken from libedgetpu's source
+and from what users have published; the tests lay out folders like it.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +11,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tomopy_edge.machine.child import ask_library
-from tomopy_edge.machine.facts import ROOT, text_of
-from tomopy_edge.networks.edge_tpu_library import USUAL, library_file
+from tomopy_edge.machine.child import ask_python
+from tomopy_edge.networks.edge_tpu_library import HOW_TO_GET, USUAL, library_file
+from tomopy_edge.system_files import ROOT, text_of
 
 USB_IDS = {("1a6e", "089a"), ("18d1", "9302")}
-"""The same stick before and after its firmware was loaded, which its first use does."""
+"""The same stick before and after its firmware was loaded, which its first use does (libedgetpu's
+`driver/beagle/beagle_usb_driver_provider.cc`)."""
 
 PCI_ID = ("0x1ac1", "0x089a")
 
@@ -20,18 +25,16 @@ USB_2 = 480
 """Megabits per second, to which a stick in an older socket, or on a poor cable, falls back."""
 
 SCRIPT = """
-class Device(Structure):
-    _fields_ = [("type", c_int), ("path", c_char_p)]
-library.edgetpu_version.restype = c_char_p
-tell(version=(library.edgetpu_version() or b"").decode(errors="replace"))
-library.edgetpu_list_devices.restype = POINTER(Device)
-count = c_size_t()
-devices = library.edgetpu_list_devices(byref(count))
-for index in range(count.value):
-    tell(path=(devices[index].path or b"").decode(errors="replace"))
-tell(devices=count.value)
+from dataclasses import asdict
+from tomopy_edge.errors import BackendError
+from tomopy_edge.networks.edge_tpu_library import AbsentError, devices_of, load, version_of
+try:
+    library = load({file!r})
+    tell(version=version_of(library))
+    tell(devices=[asdict(device) for device in devices_of(library)])
+except BackendError as error:
+    tell(fault=str(error), absent=isinstance(error, AbsentError))
 """
-"""Names and types are those of edgetpu_c.h."""
 
 
 @dataclass(frozen=True)
@@ -59,9 +62,10 @@ class Coral:
     Attributes
     ----------
     sticks : the Edge TPUs that the system sees
-    library : version that libedgetpu gives itself; "" where it is not there
-    devices : those that libedgetpu finds, as it names them; None where it could not be asked
-    told : what there is of the library, or why it cannot be used: one sentence
+    library : version of the runtime in libedgetpu, such as "14"; "" where it is not there
+    devices : those that libedgetpu finds, such as "usb:0 at /sys/bus/usb/devices/2-1"; None where it could not be asked
+    told : what there is of the library, or why it cannot be used: one sentence. How to mend that, the probe of the
+        runtime tells, which stands below it
     """
 
     sticks: tuple[Stick, ...]
@@ -79,18 +83,25 @@ def ask_coral(root: Path = ROOT) -> Coral:
     """
     sticks = (*_usb(root), *_pci(root))
     library = library_file() if root == ROOT else USUAL
-    answer = ask_library(library, SCRIPT, root)
-    found = tuple(line["path"] for line in answer.found if "path" in line)
-    devices = None if answer.said("devices") is None else found
+    file = library if root == ROOT else str(root / "usr/lib" / library)
+    answer = ask_python(SCRIPT.format(file=file))
+    seen = answer.said("devices")
+    devices = None if seen is None else tuple(f"{one['name']} at {one['place']}" for one in seen)
     if fault := answer.said("fault"):
-        told = f"{library} {'is not found' if answer.said('absent') else f'cannot be loaded ({fault})'}"
+        told = f"{library} is not found" if answer.said("absent") else fault.removesuffix(f"; {HOW_TO_GET}")
     elif answer.ended:
         told = f"{library} {answer.ended}"
         if "(SIG" in answer.ended:
-            told += "; builds for older runtimes do that: install one for yours, such as github.com/feranick/libedgetpu"
+            told += "; builds for older runtimes do that"
     else:
-        told = f"{library} finds {len(found) or 'no'} Edge TPU{'s' * (len(found) != 1)}"
+        told = f"{library} finds {_counted(devices or ())}"
     return Coral(sticks, answer.said("version", ""), devices, told)
+
+
+def _counted(devices: tuple[str, ...]) -> str:
+    if not devices:
+        return "no Edge TPUs"
+    return f"{len(devices)} Edge TPU{'s' * (len(devices) != 1)}: {', '.join(devices)}"
 
 
 def _usb(root: Path) -> Iterator[Stick]:

@@ -1,26 +1,26 @@
 """Run a network on the Edge TPUs of this machine, all of them at once, with the CPU standing by.
 
-The library is only ever loaded in child processes: in one that probes it, and in one for each device. None of this was
-ever run on a device: what was, are the library's own answers where there is no device, and everything around it, on
-networks that were not compiled and so run on the CPU.
+The library is only ever loaded in child processes: in one that probes it, and in one for each device. None of this has
+ever run on a device. What has are the library's own answers where there is no device and, with a stand-in that claims
+no operators, everything around it, on networks that were not compiled and so run on the CPU.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, closing, suppress
 from functools import partial
 from pathlib import Path
 
 from tomopy_edge.backend import Backend, Ends, Placement, Probe
 from tomopy_edge.errors import BackendError, ModelError
 from tomopy_edge.hookspecs import BackendEntry
-from tomopy_edge.networks.choice import apart, reference_network, reference_tiles
+from tomopy_edge.networks.agreement import apart, reference_network, reference_tiles
 from tomopy_edge.networks.edge_tpu import COMPILED
+from tomopy_edge.networks.edge_tpu_claim import claimed
 from tomopy_edge.networks.edge_tpu_interpreter import interpreter_name, open_interpreter
-from tomopy_edge.networks.edge_tpu_library import HOW_TO_GET, Library, ask_library
+from tomopy_edge.networks.edge_tpu_library import HOW_TO_GET, Device, Library, ask_library, library_file
 from tomopy_edge.networks.edge_tpu_stick import Stick
 from tomopy_edge.networks.edge_tpu_sticks import Sticks
 from tomopy_edge.networks.litert import LiteRT, check_graph, ends_in
@@ -57,19 +57,18 @@ def _open(path: Path, placement: Placement) -> Backend:
     if not any(operator.name == COMPILED for operator in graph.operators):
         raise ModelError(f"{path}: is not compiled for the Edge TPU; tomopy-edge compile does that")
     ends, devices = ends_in(graph), _devices(placement)
-    stand_by = LiteRT(source_of(path), placement.threads)
-    if ends != stand_by.ends:
-        raise ModelError(
-            f"{path}: takes and gives {ends}, and the file that it was compiled from {stand_by.ends}; compile it anew"
-        )
-    sticks = _sticks(path, ends, devices, placement)
-    counted = f"{len(sticks)} Edge TPU{'s' * (len(sticks) != 1)} ({', '.join(sticks)})"
-    backend = Sticks(sticks, stand_by, partial(_note, placement), f"{counted}, {probed(ENTRY).told}")
-    try:
+    with ExitStack() as opened:
+        stand_by = opened.enter_context(closing(LiteRT(source_of(path), placement.threads)))
+        if ends != stand_by.ends:
+            raise ModelError(
+                f"{path}: takes and gives {ends}, and the file that it was compiled from {stand_by.ends}; compile it "
+                "anew"
+            )
+        sticks = _sticks(path, ends, devices, placement, opened)
         _compare(sticks, stand_by, placement)
-    except BaseException:
-        backend.close()
-        raise
+        counted = f"{len(sticks)} Edge TPU{'s' * (len(sticks) != 1)} ({', '.join(sticks)})"
+        backend = Sticks(sticks, stand_by, partial(_note, placement), f"{counted}, {probed(ENTRY).told}")
+        opened.pop_all()
     return backend
 
 
@@ -84,25 +83,27 @@ def _devices(placement: Placement) -> tuple[str, ...]:
         raise BackendError(f"runtime edgetpu: {probe.told}")
     if placement.device is None:
         return probe.devices
-    if placement.device not in probe.devices:
+    # As PyCoral has it, the name of a bus stands for what is on it.
+    named = tuple(one for one in probe.devices if f"{one}:".startswith(f"{placement.device}:"))
+    if not named:
         there = ", ".join(probe.devices)
         raise BackendError(f"runtime edgetpu: has no device {placement.device!r} (there are: {there})")
-    return (placement.device,)
+    return named
 
 
-def _sticks(path: Path, ends: Ends, devices: tuple[str, ...], placement: Placement) -> dict[str, Backend]:
+def _sticks(
+    path: Path, ends: Ends, devices: tuple[str, ...], placement: Placement, opened: ExitStack
+) -> dict[str, Backend]:
     """Return the network on each device that can be opened; where some cannot, the others do their share."""
 
-    def open_one(device: str) -> Backend | BackendError:
+    def open_one(device: str) -> Stick | BackendError:
         try:
-            return Stick(path, ends, device, max(placement.threads // len(devices), 1))
+            return opened.enter_context(closing(Stick(path, ends, device, max(placement.threads // len(devices), 1))))
         except BackendError as fault:
             return fault
 
-    # At once, for the first use of a stick loads its firmware, which takes seconds.
-    with ThreadPoolExecutor(len(devices)) as threads:
-        found = dict(zip(devices, threads.map(open_one, devices), strict=True))
-    sticks = {device: one for device, one in found.items() if isinstance(one, Backend)}
+    found = {device: open_one(device) for device in devices}
+    sticks: dict[str, Backend] = {device: one for device, one in found.items() if isinstance(one, Stick)}
     refused = [one for one in found.values() if isinstance(one, BackendError)]
     if not sticks:
         raise refused[0]
@@ -128,6 +129,10 @@ def _compare(sticks: Mapping[str, Backend], stand_by: Backend, placement: Placem
 
 def _probe() -> Probe:
     """Return whether there is a library, whether it sees a device, and whether an interpreter survives it."""
+    if sys.platform == "win32":
+        return Probe(works=False, told="Edge TPUs are not used under Windows; use Linux or macOS")
+    # The last line that is said before a crash stands in the sentence that tells of it.
+    _say(library_file())
     try:
         library = ask_library()
         if not library.devices:
@@ -138,18 +143,37 @@ def _probe() -> Probe:
     except BackendError as fault:
         return Probe(works=False, told=str(fault))
     told = f"libedgetpu (runtime {library.version}) through {interpreter_name()}"
-    return Probe(works=True, told=told, version=library.version, devices=library.devices)
+    devices = tuple(device.name for device in library.devices)
+    return Probe(works=True, told=told, version=library.version, devices=devices)
 
 
 def _try(library: Library) -> None:
     """Have the library's delegate in an interpreter, where a build that does not fit that ends the process.
 
-    The network is not compiled, as none is shipped that is: the CPU runs it, beside the delegate.
+    One device that can be used is enough. The network is not compiled, as none is shipped that is: the CPU runs it,
+    beside the delegate.
     """
-    # The last line that is said before a crash stands in the sentence that tells of it.
-    sys.stderr.write(f"libedgetpu, runtime {library.version}, in {interpreter_name()}: {HOW_TO_GET}\n")
+    _say(f"libedgetpu, runtime {library.version}, in {interpreter_name()}")
+    faults = []
+    for fault in map(_fault, library.devices):
+        if fault is None:
+            return
+        faults.append(fault)
+    raise faults[0]
+
+
+def _say(what: str) -> None:
+    sys.stderr.write(f"{what}: {HOW_TO_GET}\n")
     sys.stderr.flush()
-    open_interpreter(reference_network("int8").read_bytes(), library.devices[0], threads=1).invoke()
+
+
+def _fault(device: Device) -> BackendError | None:
+    try:
+        with claimed(device):
+            open_interpreter(reference_network("int8").read_bytes(), device, threads=1).invoke()
+    except BackendError as fault:
+        return fault
+    return None
 
 
 ENTRY = BackendEntry(

@@ -1,7 +1,8 @@
 """Run Google's compiler for the Edge TPU, and read what it says: the only module that knows its command and its log.
 
 Options and file names are those of Coral's page "Edge TPU Compiler" (coral.ai/docs/edgetpu/compiler); its log is read
-as users of versions 14 to 16 have published it. The program itself was never run by us.
+as users of versions 14 to 16 have published it, as in the issues 189, 686, 829 and 903 of google-coral/edgetpu. The
+program itself was never run by us: the tests have scripts in its place.
 """
 
 from __future__ import annotations
@@ -38,7 +39,12 @@ HOW_TO_GET = (
 
 UNITS = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 
-CHATTER = ("Edge TPU Compiler version", "Started a compilation", "Compilation child process", "Compilation failed!")
+CHATTER = (
+    "Edge TPU Compiler version",
+    "Started a compilation",
+    "Compilation child process completed",
+    "Compilation failed!",
+)
 """How the lines begin that say nothing of why a network was not compiled."""
 
 

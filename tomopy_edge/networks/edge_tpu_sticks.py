@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 
 from tomopy_edge.backend import Backend
 from tomopy_edge.errors import BackendError
+
+log = logging.getLogger(__name__)
 
 CPU = "the CPU"
 
@@ -59,7 +62,12 @@ class Sticks(Backend):
 
         while waiting and self._sticks:
             working = {name: self._threads.submit(answer, name, stick) for name, stick in self._sticks.items()}
-            outcomes = {name: one.result() for name, one in working.items()}
+            try:
+                outcomes = {name: one.result() for name, one in working.items()}
+            except BaseException:
+                # Ctrl-C, or a mistake of ours: the devices must not go on with what nobody waits for.
+                waiting.clear()
+                raise
             lost = {name: outcome for name, outcome in outcomes.items() if outcome is not None}
             for name in lost:
                 self._sticks.pop(name).close()
@@ -75,7 +83,10 @@ class Sticks(Backend):
         self._anew += unanswered
         others = " and ".join(self._sticks) or CPU
         tiles = f"{unanswered} tile{'s' * (unanswered != 1)}"
-        self._note(f"{fault}, after {self._answered[name]} tiles; {tiles} that it had not answered went to {others}")
+        told = f"{fault}, after {self._answered[name]} tiles; {tiles} that it had not answered went to {others}"
+        # Said at once, for without a device a run may take many times as long.
+        log.warning(told)
+        self._note(told)
 
     def _run(self, batch: NDArray[Any]) -> NDArray[Any]:
         return self._run_all(batch)

@@ -72,7 +72,7 @@ def compile_model(
     manifest = read_manifest(model.folder)[1]
     made = _copied(model, manifest) if output is not None else {}
     outcomes: list[Outcome] = []
-    for block, source in _chosen(model, tiles):
+    for block, source in networks_to_compile(model, tiles):
         outcome = _compiled(compiler, model, source)
         outcomes.append(outcome)
         if outcome.compilation is not None:
@@ -98,8 +98,13 @@ def _expect_room(model: Model, output: Path | None) -> None:
         raise OutputError(f"{output}: is there already; give a folder that is to be made, or compile that one itself")
 
 
-def _chosen(model: Model, tiles: tuple[int, ...]) -> list[tuple[str, NetworkFile]]:
-    """Return which networks to compile, each with its block of the manifest."""
+def networks_to_compile(model: Model, tiles: tuple[int, ...] = TILES) -> list[tuple[str, NetworkFile]]:
+    """Return which networks to compile, each with its block of the manifest.
+
+    Raises
+    ------
+    ModelError : where the model has none for these tiles
+    """
     found = [
         (block, file)
         for block in BLOCKS
