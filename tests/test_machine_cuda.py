@@ -47,6 +47,7 @@ def test_every_gpu_is_told_with_its_capability_and_memory(machine):
 @pytest.mark.parametrize(
     ("start", "told"),
     [
+        ("return 34;", "no CUDA: a stub is found in the place of the driver's library; mend LD_LIBRARY_PATH"),
         ("return 100;", "no CUDA: the driver is there and sees no GPU"),
         ("return 803;", "no CUDA: driver and library are of different releases; restart the machine"),
         ("return 46;", "no CUDA: libcuda.so.1 gives error 46"),

@@ -11,6 +11,7 @@ import importlib.util
 import json
 import logging
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
@@ -22,14 +23,13 @@ from google.protobuf.message import DecodeError
 from tomopy_edge.backend import Placement
 from tomopy_edge.errors import BackendError, ModelError
 from tomopy_edge.job import Tally
-from tomopy_edge.networks import tensorrt
+from tomopy_edge.networks import onnx_half, tensorrt
 from tomopy_edge.networks import tensorrt_api as api
-from tomopy_edge.networks.cuda import Gpu
+from tomopy_edge.networks.gpu import Gpu
 from tomopy_edge.networks.manifest import open_model
 from tomopy_edge.networks.probing import probed
 from tomopy_edge.networks.runtimes import choose_file
 from tomopy_edge.networks.slices import Account, open_network
-from tomopy_edge.training.onnx_comparison import noise_tiles, run_onnx
 
 NAMES = {
     version: {kind: set(names.split()) for kind, names in kinds.items()}
@@ -43,9 +43,6 @@ FILES = {
     network.precision: MODEL.folder / network.file for network in MODEL.manifest.denoise.onnx if network.tile == 128
 }
 
-UPSAMPLING = open_model("tomogan").folder / "tomogan_float_256.onnx"
-"""Has every operator that our networks have."""
-
 
 def answer_to(tiles):
     """What the stand-in computes: cheap, and another thing for every tile and pixel."""
@@ -55,19 +52,23 @@ def answer_to(tiles):
 class StandInGpu(Gpu):
     """Device memory that is host memory, and streams that put everything off until they are waited for."""
 
-    opened = 0
-
     def __init__(self, device, name="Orin", *, fails=False):
         super().__init__(device, name, "8.7")
         self.depth, self.memory, self.streams, self.fails = 0, {}, {}, fails
         self.most_waiting = 0
-        StandInGpu.opened += 1
         StandInGpu.last = self
+
+    @property
+    def held(self):
+        """What was not given back: memory, streams, its being current."""
+        return [*self.memory, *self.streams] + [self.device] * self.depth
 
     def reserve(self, size):
         assert self.depth
-        self.memory[len(self.memory) + 1] = np.full(size // 4, np.nan, np.float32)
-        return len(self.memory)
+        address = len(self.memory) + 1
+        self.memory[address] = np.full(size // 4, np.nan, np.float32)
+        self._held.callback(self.memory.pop, address)
+        return address
 
     def pinned(self, shape):
         assert self.depth
@@ -75,8 +76,13 @@ class StandInGpu(Gpu):
 
     def stream(self):
         assert self.depth
-        self.streams[1000 + len(self.streams)] = []
-        return 999 + len(self.streams)
+        handle = 1000 + len(self.streams)
+        self.streams[handle] = []
+        self._held.callback(self.given_back, handle)
+        return handle
+
+    def given_back(self, handle):
+        assert not self.streams.pop(handle), "work is under way in it"
 
     def upload(self, pinned, address, stream):
         self.later(stream, lambda: np.copyto(self.memory[address], pinned.ravel()))
@@ -100,9 +106,6 @@ class StandInGpu(Gpu):
 
     def _pop(self):
         self.depth -= 1
-
-    def _release(self):
-        StandInGpu.opened -= 1
 
 
 class Played:
@@ -160,10 +163,13 @@ class Builder(MadeWithLogger):
 
 class IBuilderConfig:
     def __init__(self):
-        self._flags = []
+        self._flags = ["TF32"]
 
     def set_flag(self, flag):
         self._flags.append(flag.name)
+
+    def clear_flag(self, flag):
+        self._flags.remove(flag.name)
 
 
 class OnnxParser:
@@ -274,13 +280,12 @@ def test_the_stand_in_has_only_names_that_tensorrt_has(version, kind):
 def machine(monkeypatch, tmp_path):
     """Puts a version of TensorRT and a GPU into this machine, and an empty cache."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    StandInGpu.opened = 0
 
     def equip(version=VERSIONS[1], gpu="Orin", *, driver=True, fails=False):
         trt = stand_in(version, driver=driver)
         monkeypatch.setitem(sys.modules, "tensorrt", trt)
-        monkeypatch.setattr(tensorrt, "devices", lambda: ("cuda:0",))
-        monkeypatch.setattr(tensorrt, "open_gpu", lambda device: StandInGpu(device or "cuda:0", gpu, fails=fails))
+        monkeypatch.setattr(tensorrt, "devices", lambda: ("cuda:0", "cuda:1"))
+        monkeypatch.setattr(tensorrt, "open_gpu", lambda device: StandInGpu(device, gpu, fails=fails))
         return trt
 
     return equip
@@ -314,19 +319,31 @@ def test_every_tile_gets_its_own_answer(machine, version, count):
     np.testing.assert_array_equal(backend.infer(tiles[::-1]), answer_to(tiles[::-1]))
 
 
-@pytest.mark.parametrize("shape", [(100, 150), (300, 40)])
-def test_whole_slices_go_through_it_tile_by_tile(machine, shape):
-    machine()
+LARGE = replace(MODEL.manifest.denoise.onnx[0], tile=96, halo=16, stride=64)
+"""A tile that no file is for."""
+
+
+@pytest.mark.parametrize(("shape", "file"), [((100, 150), None), ((300, 40), None), ((100, 150), LARGE)])
+def test_slices_go_through_it_whole_and_in_tiles_of_any_size(machine, shape, file):
+    trt = machine()
     networks, tally = MODEL.manifest.denoise, Tally()
-    file = choose_file(tensorrt.ENTRY, networks, "float", 128, shape)
+    file = file or choose_file(tensorrt.ENTRY, networks, "float", None, shape)
     network = open_network(
         *(MODEL, networks, file), shape=shape, threads=1, account=Account("denoise", tally), entry=tensorrt.ENTRY
     )
+    edges = [edge for name, shape in trt.built[0]["ends"] for edge in shape[1:3]]
+    assert edges == [96 if file is LARGE else max(shape) + 2 * 16 + (-max(shape)) % 4] * 4
     noisy = np.random.default_rng(0).normal(size=(4, *shape)).astype(np.float32)
     np.testing.assert_allclose(network(noisy), 2 * noisy[:-2] + noisy[2:], atol=1e-5)
-    assert "builds an engine for this GPU; that takes minutes" in tally.notes["denoise"][0]
+    assert "builds an engine for this GPU and tiles of this size" in tally.notes["denoise"][0]
     network.close()
-    assert StandInGpu.opened == 0
+    assert not StandInGpu.last.held
+
+
+def test_a_tile_that_does_not_suit_the_network_is_refused(machine):
+    machine()
+    with pytest.raises(ModelError, match=r"float_128\.onnx: its levels do not fit tiles of 130 pixels: .*join"):
+        tensorrt.ENTRY.open(FILES["float"], Placement(tile=130))
 
 
 def test_a_batch_that_is_not_full_is_answered_as_far_as_it_goes(machine, tmp_path):
@@ -345,12 +362,40 @@ def test_the_next_batch_is_copied_while_one_computes_and_a_single_one_takes_no_s
     assert len(StandInGpu.last.streams) == StandInGpu.last.most_waiting == tensorrt.LANES
 
 
+def test_where_there_is_no_memory_for_a_second_lane_one_does_it_all_and_says_so(machine, tmp_path, monkeypatch):
+    machine()
+    notes = []
+    backend = opened(with_ends(tmp_path, (1, 8, 8, 1), (1, 8, 8, 1)), notes)
+    make = StandInGpu.stream
+
+    def stream(gpu):
+        if gpu.streams:
+            raise BackendError("CUDA's cuStreamCreate answered CUDA_ERROR_OUT_OF_MEMORY; take smaller tiles")
+        return make(gpu)
+
+    monkeypatch.setattr(StandInGpu, "stream", stream)
+    tiles = np.random.default_rng(0).normal(size=(5, 8, 8, 1)).astype(np.float32)
+    for _ in range(2):
+        np.testing.assert_array_equal(backend.infer(tiles), answer_to(tiles))
+    assert StandInGpu.last.most_waiting == 1
+    told = [note for note in notes if "there is no room for two at once: CUDA's cuStreamCreate" in note]
+    assert len(told) == 1
+
+
+def test_where_there_is_no_memory_for_one_lane_inference_fails_with_what_helps(machine, monkeypatch):
+    machine()
+    backend = opened()
+    monkeypatch.setattr(ICudaEngine, "create_execution_context", lambda engine: None)
+    with pytest.raises(BackendError, match=r"TensorRT cannot run the engine: .*; take smaller tiles"):
+        backend.infer(np.zeros((2, 128, 128, 3), np.float32))
+
+
 @pytest.mark.parametrize("version", FLAGS)
 @pytest.mark.parametrize(("precision", "flags"), [("float", ["FP16"]), ("int8", ["INT8", "FP16"])])
 def test_flags_allow_half_and_integer_precision_below_tensorrt_11(machine, version, precision, flags):
     trt = machine(version)
     backend = opened(FILES[precision])
-    assert trt.built[0]["flags"] == flags
+    assert trt.built[0]["flags"] == ["TF32", *flags]
     assert not trt.built[0]["half"]
     assert backend.told == f"TensorRT {version} in {' and '.join(flags)} on Orin (cuda:0)"
 
@@ -360,29 +405,28 @@ def test_a_float_network_is_cast_to_half_precision_from_tensorrt_11_on(machine, 
     trt = machine(version)
     assert "in FP16 on" in opened().told
     assert trt.built[0]["half"]
-    assert not trt.built[0]["flags"]
+    assert trt.built[0]["flags"] == ["TF32"]
 
 
 @pytest.mark.parametrize("version", TYPES)
 def test_a_network_that_cannot_be_cast_computes_in_single_precision_and_says_so(machine, version, monkeypatch):
-    machine(version)
-    monkeypatch.setattr(api, "HALF_OPERATORS", frozenset({"Conv"}))
+    trt = machine(version)
+    monkeypatch.setattr(onnx_half, "HALF_OPERATORS", frozenset({"Conv"}))
     notes = []
     assert "in FP32 on" in opened(notes=notes).told
     assert "computes in FP32, as it has weights or operators that FP16 has not" in notes[0]
+    assert not trt.built[0]["flags"]
 
 
 @pytest.mark.parametrize("version", TYPES)
 def test_without_the_package_onnx_the_way_to_half_precision_is_told(machine, version, monkeypatch):
     machine(version)
 
-    def missing(graph, path):
-        raise ImportError("No module named 'onnx'")
-
-    monkeypatch.setattr(api, "halved", missing)
+    monkeypatch.setitem(sys.modules, "onnx", None)
     notes = []
     assert "in FP32 on" in opened(notes=notes).told
-    assert "for FP16, pip install onnx" in notes[0]
+    assert "computes in FP32, as the package onnx cannot be imported (" in notes[0]
+    assert notes[0].endswith("; pip install onnx")
 
 
 @pytest.mark.parametrize("version", TYPES)
@@ -390,42 +434,14 @@ def test_an_int8_network_keeps_its_types(machine, version):
     trt = machine(version)
     assert "in INT8 and FP32 on" in opened(FILES["int8"]).told
     assert not trt.built[0]["half"]
-
-
-def test_a_network_in_half_precision_answers_like_its_original():
-    path = UPSAMPLING
-    tiles = noise_tiles(3, 256)[:1]
-    half = api.halved(path.read_bytes(), path)
-    onnx.checker.check_model(onnx.load_model_from_string(half), full_check=True)
-    difference = np.abs(run_onnx(half, tiles) - run_onnx(path.read_bytes(), tiles))
-    assert 0 < difference.max() < 0.01
-    assert np.sqrt(np.square(difference).mean()) < 1e-3
-
-
-def test_a_network_in_half_precision_keeps_its_ends_and_the_factors_of_its_upsampling():
-    path = UPSAMPLING
-    half = onnx.load_model_from_string(api.halved(path.read_bytes(), path)).graph
-    whole = onnx.load_model_from_string(path.read_bytes()).graph
-    assert (half.input, half.output) == (whole.input, whole.output)
-    kept = {one.name for one in half.initializer if one.data_type == onnx.TensorProto.FLOAT}
-    assert kept == {name for node in whole.node if node.op_type == "Resize" for name in node.input[1:] if name}
-    assert kept
-
-
-def test_a_network_with_weights_beyond_half_precision_is_not_cast(tmp_path):
-    model = onnx.load(FILES["float"])
-    largest = next(one for one in model.graph.initializer if len(one.dims) == 4)
-    weights = onnx.numpy_helper.to_array(largest).copy()
-    weights.flat[0] = 1e5
-    largest.CopyFrom(onnx.numpy_helper.from_array(weights, largest.name))
-    assert api.halved(model.SerializeToString(), tmp_path) is None
+    assert not trt.built[0]["flags"]
 
 
 def test_the_engine_is_built_once_and_read_from_the_cache_after(machine, tmp_path):
     trt = machine()
     notes = []
     opened(notes=notes).close()
-    assert "builds an engine for this GPU; that takes minutes, and is done once" in notes[0]
+    assert "builds an engine for this GPU and tiles of this size; that takes minutes, once" in notes[0]
     (kept,) = engines(tmp_path)
     assert kept.parent.stat().st_mode & 0o077 == 0
     assert list(kept.parent.iterdir()) == [kept]
@@ -436,19 +452,20 @@ def test_the_engine_is_built_once_and_read_from_the_cache_after(machine, tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("second", "path"),
+    ("second", "path", "tile"),
     [
-        ({"version": VERSIONS[2]}, FILES["float"]),
-        ({"gpu": "Xavier"}, FILES["float"]),
-        ({}, FILES["int8"]),
+        ({"version": VERSIONS[2]}, FILES["float"], None),
+        ({"gpu": "Xavier"}, FILES["float"], None),
+        ({}, FILES["int8"], None),
+        ({}, FILES["float"], 64),
     ],
-    ids=["version", "gpu", "network"],
+    ids=["version", "gpu", "network", "tile"],
 )
-def test_another_version_gpu_or_network_has_an_engine_of_its_own(machine, tmp_path, second, path):
+def test_another_version_gpu_network_or_tile_has_an_engine_of_its_own(machine, tmp_path, second, path, tile):
     machine()
     opened()
     trt = machine(**second)
-    opened(path)
+    tensorrt.ENTRY.open(path, Placement(tile=tile))
     assert len(trt.built) == 1
     assert len(engines(tmp_path)) == 2
 
@@ -523,7 +540,7 @@ def test_a_file_that_is_no_network_is_refused_and_the_gpu_given_back(machine, tm
     path.write_bytes(b"not a network")
     with pytest.raises(ModelError, match=rf"bad\.onnx: {told}"):
         opened(path)
-    assert StandInGpu.opened == 0
+    assert not StandInGpu.last.held
 
 
 @pytest.mark.parametrize(
@@ -533,7 +550,7 @@ def test_a_network_that_is_none_for_slices_is_refused_with_its_shapes(machine, t
     machine()
     with pytest.raises(ModelError, match=r"ends\.onnx: expected an input \(tile, y, x, channel\) and an output"):
         opened(with_ends(tmp_path, taken, given))
-    assert StandInGpu.opened == 0
+    assert not StandInGpu.last.held
 
 
 def test_a_network_that_cannot_be_built_comes_with_the_first_of_tensorrts_errors(machine, tmp_path):
@@ -553,6 +570,30 @@ def test_a_null_builder_is_a_sentence(machine, version):
     assert "cannot use the GPU: CUDA initialization failure with error: 35; its CUDA must not be newer" in found.told
 
 
+def test_a_device_that_is_not_there_is_told_with_those_that_are(machine):
+    machine()
+    with pytest.raises(BackendError, match="runtime tensorrt: has no device 'cuda:2'; it has cuda:0, cuda:1"):
+        tensorrt.ENTRY.open(FILES["float"], Placement(device="cuda:2"))
+
+
+@pytest.mark.parametrize(("device", "taken"), [(None, "cuda:0"), ("cuda:1", "cuda:1")])
+def test_the_device_that_is_named_runs_it_or_else_the_first(machine, device, taken):
+    machine()
+    assert tensorrt.ENTRY.open(FILES["float"], Placement(device=device)).told.endswith(f"on Orin ({taken})")
+
+
+def test_what_is_under_way_after_a_fault_is_waited_for_before_its_memory_is_given_back(machine, tmp_path):
+    machine()
+    backend = opened(with_ends(tmp_path, (1, 8, 8, 1), (1, 8, 8, 1)))
+    gpu = StandInGpu.last
+    gpu.download = None
+    with pytest.raises(TypeError):
+        backend.infer(np.zeros((1, 8, 8, 1), np.float32))
+    assert any(gpu.streams.values())
+    backend.close()
+    assert not gpu.held
+
+
 def test_a_gpu_that_is_lost_is_a_sentence_and_what_it_owed_stays_out_of_later_answers(machine):
     machine(fails=True)
     backend = opened()
@@ -568,17 +609,25 @@ def test_a_network_that_is_closed_gives_the_gpu_back_once(machine):
     backend = opened()
     backend.close()
     backend.close()
-    assert StandInGpu.opened == 0
+    assert not StandInGpu.last.held
     with pytest.raises(RuntimeError, match="this network is closed"):
         backend.infer(np.ones((1, 128, 128, 3), np.float32))
+
+
+def test_a_probe_without_the_package_onnx_says_so(machine, monkeypatch):
+    machine()
+    monkeypatch.setattr(tensorrt, "find_spec", lambda name: None)
+    found = tensorrt._probe()
+    assert (found.works, found.version) == (False, "10.3.0")
+    assert found.told.endswith("the package onnx, is missing; pip install onnx")
 
 
 def test_a_probe_that_works_tells_gpu_version_and_devices(machine):
     machine()
     found = tensorrt._probe()
     assert (found.works, found.told, found.version) == (True, "Orin, compute capability 8.7", "10.3.0")
-    assert found.devices == ("cuda:0",)
-    assert StandInGpu.opened == 0
+    assert found.devices == ("cuda:0", "cuda:1")
+    assert not StandInGpu.last.held
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,8 @@
-"""Which GPUs CUDA has on this machine: asked of NVIDIA's driver library, in a child process, without any package."""
+"""Which GPUs CUDA has on this machine: asked of NVIDIA's driver library, in a child process, without any package.
+
+It has never run beside a GPU: neither on a graphics card nor on a Jetson. Names, arguments and numbers are those of
+cuda.h; a machine without a driver, and libraries that play the driver, are all that it has been tried on.
+"""
 
 from __future__ import annotations
 
@@ -32,6 +36,7 @@ for index in range(count.value):
 """Attributes 75 and 76 are the compute capability (CUdevice_attribute in cuda.h)."""
 
 ERRORS = {
+    34: "a stub is found in the place of the driver's library; mend LD_LIBRARY_PATH",
     100: "the driver is there and sees no GPU",
     802: "the driver waits for the GPUs' fabric manager; start nvidia-fabricmanager",
     803: "driver and library are of different releases; restart the machine after an update of the driver",

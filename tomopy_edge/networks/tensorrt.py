@@ -1,5 +1,6 @@
 """Run an .onnx network on an NVIDIA GPU, a Jetson's too, through TensorRT: built there once, kept, run in two lanes.
 
+It is built for tiles of one edge, any that the network's levels divide: by default one as large as a slice.
 All of it was tried on libraries that play TensorRT and CUDA; no engine has been built or run on a GPU yet.
 """
 
@@ -10,19 +11,22 @@ import logging
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tomopy_edge.backend import Backend, Ends, Placement, Probe
+from tomopy_edge.backend import Backend, Ends, Placement, Probe, slice_shape
 from tomopy_edge.data import Float32
 from tomopy_edge.errors import BackendError, ModelError
 from tomopy_edge.hookspecs import BackendEntry
 from tomopy_edge.networks import tensorrt_api as api
 from tomopy_edge.networks.cache import cache_folder
-from tomopy_edge.networks.cuda import Gpu, devices, open_gpu
+from tomopy_edge.networks.cuda import devices, open_gpu
+from tomopy_edge.networks.gpu import Gpu
+from tomopy_edge.networks.onnx_tiles import with_tile
 
 log = logging.getLogger(__name__)
 
@@ -36,11 +40,11 @@ class TensorRT(Backend):
     Parameters
     ----------
     path : the .onnx file: one input (tile, y, x, channel), one output (tile, y, x, 1), both float32
-    placement : where; its note is told before minutes go into building
+    placement : where, and for tiles of which edge; its note is told before minutes go into building
 
     Raises
     ------
-    ModelError : where the file is no such network
+    ModelError : where the file is no such network, or cannot take such tiles
     BackendError : where the machine cannot run it
     """
 
@@ -50,6 +54,8 @@ class TensorRT(Backend):
         except OSError as error:
             raise ModelError(f"{path}: cannot be read: {error.strerror}") from None
         trt = api.load()
+        if placement.tile is not None:
+            graph = with_tile(graph, placement.tile, path)
         network = api.prepare(trt, graph, path)
 
         def tell(sentence: str) -> None:
@@ -59,26 +65,27 @@ class TensorRT(Backend):
         if network.told:
             tell(network.told)
         # The driver comes before all that TensorRT makes: without one, that ends the process.
-        gpu = open_gpu(placement.device)
-        try:
-            with gpu.current():
-                kept = Kept(path, network.graph, (gpu.name, gpu.capability, trt.__version__, *network.precision))
-                self._engine = _engine(trt, network, path, kept, tell)
-                ends = ends_of(self._engine, path)
-        except BaseException:
-            gpu.close()
-            raise
+        there = devices()
+        if placement.device not in {None, *there}:
+            raise BackendError(f"runtime tensorrt: has no device {placement.device!r}; it has {', '.join(there)}")
+        gpu = open_gpu(placement.device or there[0])
+        # No memory of its own before the first inference, so nothing to give back where this fails.
+        with gpu.current():
+            kept = Kept(path, network.graph, (gpu.name, gpu.capability, trt.__version__, *network.precision))
+            self._engine = _engine(trt, network, path, kept, tell)
+            ends = ends_of(self._engine, path)
         computes = " and ".join(network.precision)
         super().__init__(ends, f"TensorRT {trt.__version__} in {computes} on {gpu.name} ({gpu.device})")
-        self._gpu = gpu
+        self._gpu, self._tell = gpu, tell
         self._lanes: list[_Lane] = []
+        self.at_once = LANES
 
     def _run_all(self, tiles: NDArray[Any]) -> NDArray[Any]:
         batch = self.ends.shape[0]
         answers = np.empty(tiles.shape[:3], tiles.dtype)
         with self._gpu.current():
             for turn, first in enumerate(range(0, len(tiles), batch)):
-                lane = self._lane(turn % LANES)
+                lane = self._lane(turn)
                 lane.finish()
                 lane.start(tiles[first : first + batch], answers[first : first + batch])
             for lane in self._lanes:
@@ -88,14 +95,26 @@ class TensorRT(Backend):
     def _run(self, batch: NDArray[Any]) -> NDArray[Any]:
         return self._run_all(batch)
 
-    def _lane(self, number: int) -> _Lane:
+    def _lane(self, turn: int) -> _Lane:
+        number = turn % self.at_once
         # The second one, with its working memory, only where there is more than one batch.
         if number == len(self._lanes):
-            self._lanes.append(_Lane(self._gpu, self._engine, self.ends))
+            try:
+                self._lanes.append(_Lane(self._gpu, self._engine, self.ends))
+            except BackendError as fault:
+                if number == 0:
+                    raise
+                self.at_once = number
+                self._tell(f"nothing is copied while the GPU computes, as there is no room for two at once: {fault}")
+                return self._lane(turn)
         return self._lanes[number]
 
     def _free(self) -> None:
         with suppress(BackendError), self._gpu.current():
+            for lane in self._lanes:
+                # After a fault, one may be computing still, in memory that is given back below.
+                with suppress(BackendError):
+                    lane.finish()
             self._lanes.clear()
             del self._engine
         self._gpu.close()
@@ -114,12 +133,13 @@ class _Lane:
 
     def start(self, tiles: Float32, answers: Float32) -> None:
         """Begin with a batch, or less; `finish` puts what comes of it into `answers`."""
+        # From here on there is something to wait for, also where one of these fails.
+        self._answers = answers
         # What an earlier batch left in the places behind is computed again, and not read.
         self._taken[: len(tiles)] = tiles
         self._gpu.upload(self._taken, self._from, self._stream)
         self._enqueue(self._stream)
         self._gpu.download(self._to, self._given, self._stream)
-        self._answers = answers
 
     def finish(self) -> None:
         """Wait for what was begun, if anything was."""
@@ -186,7 +206,7 @@ def _engine(trt: Any, network: api.Prepared, path: Path, kept: Kept, tell: Calla
             return api.Engine(trt, plan)
     except BackendError as fault:
         tell(f"the engine kept in {kept.path} is built anew: {fault}")
-    tell(f"TensorRT {trt.__version__} builds an engine for this GPU; that takes minutes, and is done once")
+    tell(f"TensorRT {trt.__version__} builds an engine for this GPU and tiles of this size; that takes minutes, once")
     plan = api.build(trt, network, path)
     try:
         kept.write(plan)
@@ -202,18 +222,10 @@ def ends_of(engine: api.Engine, path: Path) -> Ends:
     ------
     ModelError : where they are not those of a network for slices
     """
-    shapes = [*engine.inputs.values()], [*engine.outputs.values()]
-    if [len(end) for end in shapes] != [1, 1]:
-        raise ModelError(f"{path}: expected one input and one output, got {len(shapes[0])} and {len(shapes[1])}")
-    (taken,), (given,) = shapes
-    if len(taken) != 4 or min(taken) < 1 or given != (*taken[:3], 1):  # noqa: PLR2004 - tile, y, x, channel
-        raise ModelError(
-            f"{path}: expected an input (tile, y, x, channel) and an output (tile, y, x, 1), both of fixed size, got "
-            f"{taken} and {given}"
-        )
+    shape = slice_shape([*engine.inputs.values()], [*engine.outputs.values()], path)
     if not engine.floats:
         raise ModelError(f"{path}: expected an input and an output of float32, as tomopy-edge export makes them")
-    return Ends((taken[0], taken[1], taken[2], taken[3]))
+    return Ends(shape)
 
 
 def _probe() -> Probe:
@@ -223,12 +235,14 @@ def _probe() -> Probe:
         trt = api.load()
         version = trt.__version__
         there = devices()
-        gpu = open_gpu(None)
+        gpu = open_gpu(there[0])
         with gpu.current():
             api.check_builder(trt)
-        gpu.close()
     except BackendError as fault:
         return Probe(works=False, told=str(fault), version=version)
+    if find_spec("onnx") is None:
+        told = "what gives networks the size of a slice, the package onnx, is missing; pip install onnx"
+        return Probe(works=False, told=told, version=version)
     return Probe(works=True, told=f"{gpu.name}, compute capability {gpu.capability}", version=version, devices=there)
 
 
@@ -236,4 +250,4 @@ def _open(path: Path, placement: Placement) -> Backend:
     return TensorRT(path, placement)
 
 
-ENTRY = BackendEntry("tensorrt", "TensorRT on an NVIDIA GPU", "onnx", _open, _probe, risky=True)
+ENTRY = BackendEntry("tensorrt", "TensorRT on an NVIDIA GPU", "onnx", _open, _probe, whole=True, risky=True)

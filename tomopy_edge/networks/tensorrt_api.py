@@ -2,8 +2,8 @@
 
 Below 11, flags of the builder allow FP16 and INT8. From 11 on there are none: every tensor is computed in the type that
 the file gives it, so a float32 network is cast to FP16 before it is read. All else that is used here has the same name
-and takes the same in 8.6.0, 10.3.0, 10.13.3 and 11.4.0. The Python bindings of the last three ran it on a library that
-plays TensorRT, those of 8.6.0 were read only; none of it has run on a GPU yet.
+and takes the same in 8.6.0, 10.3.0, 10.13.3 and 11.4.0. The real Python bindings of all four ran it, on libraries that
+play TensorRT behind them; no TensorRT has built or run anything for it yet, as there was no GPU.
 """
 
 from __future__ import annotations
@@ -15,9 +15,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from tomopy_edge.errors import BackendError, ModelError
+from tomopy_edge.networks.onnx_half import halved
 
 log = logging.getLogger(__name__)
 
@@ -26,9 +25,6 @@ FLAT = (10, 0)
 """From it on, every network has its batch among its dimensions, and no flag says so."""
 TYPED = (11, 0)
 """From it on, the types in the file decide what is computed in what."""
-
-HALF_OPERATORS = frozenset({"Add", "Concat", "Conv", "ConvTranspose", "MaxPool", "Relu", "Resize", "Transpose"})
-"""ONNX operators whose inputs can all be cast to FP16, but for the factors of Resize."""
 
 Enqueue = Callable[[int], None]
 """Gives one inference to a stream, and returns before it is done."""
@@ -101,53 +97,11 @@ def prepare(trt: Any, graph: bytes, path: Path) -> Prepared:
         return Prepared(graph, ("INT8", "FP32"))
     try:
         half = halved(graph, path)
-    except ImportError:
-        return Prepared(graph, ("FP32",), "computes in FP32; for FP16, pip install onnx")
+    except BackendError as fault:
+        return Prepared(graph, ("FP32",), f"computes in FP32, as {fault}")
     if half is None:
         return Prepared(graph, ("FP32",), "computes in FP32, as it has weights or operators that FP16 has not")
     return Prepared(half, ("FP16",))
-
-
-def halved(graph: bytes, path: Path) -> bytes | None:
-    """Return a float32 ONNX network that computes in FP16 between float32 ends.
-
-    None is returned for a network with operators other than `HALF_OPERATORS`, or with weights that FP16 has no number
-    for.
-
-    Raises
-    ------
-    ModelError : where it is no ONNX network
-    ImportError : where the package onnx is not there
-    """
-    import onnx
-
-    try:
-        model = onnx.load_model_from_string(graph)
-    except Exception as error:  # noqa: BLE001 - protobuf's errors have no common base but this
-        raise ModelError(f"{path}: is no ONNX network: {error}") from None
-    whole = model.graph
-    if {node.op_type for node in whole.node} - HALF_OPERATORS or len(whole.input) != 1 or len(whole.output) != 1:
-        return None
-    factors = {name for node in whole.node if node.op_type == "Resize" for name in node.input[1:]}
-    for constant in whole.initializer:
-        weights = onnx.numpy_helper.to_array(constant)
-        if weights.dtype != np.float32 or constant.name in factors:
-            continue
-        if weights.size and np.abs(weights).max() > np.finfo(np.float16).max:
-            return None
-        constant.CopyFrom(onnx.numpy_helper.from_array(weights.astype(np.float16), constant.name))
-    ends = {end.name: f"{end.name}_half" for end in (whole.input[0], whole.output[0])}
-    for node in whole.node:
-        node.input[:] = [ends.get(name, name) for name in node.input]
-        node.output[:] = [ends.get(name, name) for name in node.output]
-    (taken, taken_half), (given, given_half) = ends.items()
-    cast = onnx.helper.make_node
-    before = cast("Cast", [taken], [taken_half], to=onnx.TensorProto.FLOAT16)
-    after = cast("Cast", [given_half], [given], to=onnx.TensorProto.FLOAT)
-    nodes = [before, *whole.node, after]
-    del whole.node[:], whole.value_info[:]
-    whole.node.extend(nodes)
-    return bytes(model.SerializeToString())
 
 
 def build(trt: Any, network: Prepared, path: Path) -> bytes:
@@ -169,6 +123,9 @@ def build(trt: Any, network: Prepared, path: Path) -> bytes:
     if version(trt) < TYPED:
         for name in network.precision:
             config.set_flag(getattr(trt.BuilderFlag, name))
+    if "FP32" in network.precision:
+        # It is set from the start, and has float32 multiplied with mantissas of 10 bits.
+        config.clear_flag(trt.BuilderFlag.TF32)
     plan = builder.build_serialized_network(definition, config)
     if plan is None:
         raise BackendError(f"{path}: TensorRT {trt.__version__} cannot build it for this GPU: {_fault(trt)}")
