@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import shutil
 import time
 
 import pytest
@@ -15,7 +16,8 @@ from tomopy_edge.machine import rounds
 from tomopy_edge.machine.energy import Energy, NoMeter
 from tomopy_edge.machine.rounds import RoundsOptions, simulated, time_runtimes
 from tomopy_edge.machine.timing import PARTS
-from tomopy_edge.networks import litert
+from tomopy_edge.networks import litert, room
+from tomopy_edge.networks.manifest import open_model
 from tomopy_edge.plugins import make_manager
 
 SILENT = NoMeter("none: this is a test")
@@ -128,6 +130,28 @@ def test_a_runtime_that_fails_midway_is_a_line_with_its_reason_and_costs_the_oth
     assert 0 < len(broken.turns) < 5
     assert len(good.turns) == 5
     assert good.fault is None
+
+
+def test_a_network_that_memory_does_not_suffice_for_is_left_out_with_the_reason(monkeypatch):
+    # None of it is free when it is settled what runs: what a recipe would be refused, too.
+    monkeypatch.setattr(room, "free_memory", lambda: 2**10)
+    with pytest.raises(
+        ModelError, match="there is nothing to time: tomogan-compact, litert: runtime litert: slices of"
+    ):
+        timed(litert.ENTRY)
+
+
+def test_a_network_that_the_others_leave_too_little_memory_for_is_a_line_that_says_so_and_is_not_opened(monkeypatch):
+    free, opened = [2**33], []
+
+    def takes_it_all(event):
+        free[0] = 2**10 if event == "opened" else free[0]
+
+    monkeypatch.setattr(room, "free_memory", lambda: free[0])
+    good, broken = timed(entry("greedy", takes_it_all), entry("b", opened.append), precisions=("chained",)).rows
+    assert (good.fault, len(good.turns)) == (None, 3)
+    assert (broken.turns, opened) == ((), [])
+    assert broken.fault.startswith("runtime b: slices of 64 x 64 pixels, in tiles of 128 pixels, take about")
 
 
 def test_a_fault_of_ours_is_told_without_its_type():
@@ -264,6 +288,13 @@ def test_a_disk_that_fills_up_is_an_error_and_no_fault_of_a_runtime(monkeypatch)
         timed(litert.ENTRY)
 
 
+def test_models_of_one_name_are_told_apart_by_their_folders(tmp_path):
+    copy = shutil.copytree(open_model("tomogan-compact").folder, tmp_path / "copy")
+    assert timed(litert.ENTRY, models=(str(copy),), turns=1).rows[0].model == "tomogan-compact"
+    both = timed(litert.ENTRY, models=("tomogan-compact", str(copy)), turns=1)
+    assert [row.model for row in both.rows] == ["tomogan-compact", str(copy)]
+
+
 def test_the_scan_is_the_same_every_time():
     first, second = simulated(small()), simulated(small())
     assert (first.line_integrals == second.line_integrals).all()
@@ -293,12 +324,13 @@ def command(*words):
 QUICK = ("--model", "tomogan-compact", "--runtime", "litert", "--columns", 64, "--angles", 20, "--turns", 1)
 
 
-def test_the_command_prints_the_tables_and_writes_what_is_asked_for(tmp_path, capsys):
+def test_the_command_prints_the_tables_and_writes_what_is_asked_for(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
     out, picture = tmp_path / "bench.json", tmp_path / "bench.png"
     assert command(*QUICK, "--slices", 1, "--ncore", 1, "--json", out, "--png", picture) == 0
     said = capsys.readouterr().out
     assert said.startswith(
-        "seconds for a slice of 64 x 64 from 20 angles: medians of 1 turns; slices in each: 1; threads: 1"
+        "seconds for a slice of 64 x 64 from 20 angles: one turn after the first; slices in each: 1; threads: 1"
     )
     assert "tomogan-compact int8, 64 px, litert" in said
     assert json.loads(out.read_text())["columns"] == 64

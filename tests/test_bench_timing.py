@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tomopy_edge.drawing import INK
 from tomopy_edge.errors import OutputError
-from tomopy_edge.machine import timing_picture
+from tomopy_edge.machine import timing_picture, timing_table
 from tomopy_edge.machine.facts import Machine
 from tomopy_edge.machine.paper import PUBLISHED
 from tomopy_edge.machine.timing import PARTS, Spread, Timed, Timing, Turn, times_as_fast
@@ -126,6 +127,40 @@ def test_what_was_left_out_stopped_or_disturbed_is_said():
     assert not any(line.startswith(("left out", "stopped", "warning")) for line in calm)
 
 
+def test_sentences_are_wrapped_and_tables_are_not():
+    told = "edgetpu: " + "there is no such library on this machine, " * 4
+    wide = lines(timing(timed(1, 2), left_out=(told,)), 300)
+    narrow = lines(timing(timed(1, 2), left_out=(told,)), 60)
+    assert f"left out: {told}".strip() in wide
+    start = narrow.index("left out: edgetpu: there is no such library on this machine,")
+    assert narrow[start + 1].startswith("  there is no such library")
+    assert [line for line in wide if line.startswith("tomogan int8")] == [
+        line for line in narrow if line.startswith("tomogan int8")
+    ]
+
+
+def test_what_ran_a_network_stands_below_its_name():
+    table = lines(timing(timed(1, 2, notes=("tomogan: a.tflite, 2 threads", "the paper's tiles"))))
+    start = table.index("tomogan int8, 64 px, litert:")
+    assert table[start : start + 4] == [table[start], "  a.tflite, 2 threads", "  the paper's tiles", ""]
+
+
+def test_how_the_times_were_made_is_told_in_words():
+    assert timing(timed(1, 2)).made == "one turn after the first; slices in each: 2; threads: 4"
+    # As many as there were, where ctrl-C came before the end.
+    assert timing(timed(1, 2), timed(1, 2, 3), stopped=True).made.startswith("medians of 2 turns after the first;")
+
+
+def test_that_the_papers_slices_are_larger_or_smaller_is_said():
+    made = timing(timed(1, 2))
+    assert [timing_table.times_as_large(replace(made, columns=edge)) for edge in (1024, 512, 2560)] == [
+        "",
+        ", 4 times the pixels",
+        ", 0.16 times the pixels",
+    ]
+    assert any("averages for 1024 x 1024, 256 times the pixels: V. Abeykoon" in line for line in lines(made))
+
+
 def test_energy_has_a_column_only_where_it_was_measured():
     head = 5
     assert "J" not in lines(timing(timed(1, 2)))[head].split()
@@ -174,6 +209,20 @@ def test_bars_are_as_long_as_the_times_and_the_papers_share_their_scale(tmp_path
     first = np.flatnonzero(infer.any(axis=1))[0]
     end = timing_picture.MARGIN + timing_picture.LABELS + timing_picture.WIDTH
     assert (pixels[first, end + 2 : end + 8] == 255).all()
+
+
+def test_a_line_on_a_bar_goes_from_quartile_to_quartile_of_the_total(tmp_path):
+    path = tmp_path / "bench.png"
+    draw_bars(timing(timed(9, 1, 2, 3)), path)
+    with Image.open(path) as picture:
+        pixels = np.asarray(picture)
+    row = timing_picture.MARGIN + 2 * timing_picture.TITLE + timing_picture.ROW // 2
+    left = timing_picture.MARGIN + timing_picture.LABELS
+    inked = np.flatnonzero((pixels[row, left : left + timing_picture.WIDTH] == INK).all(axis=-1))
+    # Totals of 2, 3 and 4 seconds; the scale ends at the upper quartile.
+    np.testing.assert_allclose(
+        [inked[0], inked[-1]], [timing_picture.WIDTH * 2.5 / 3.5, timing_picture.WIDTH - 1], atol=1.01
+    )
 
 
 @pytest.mark.parametrize("longest", [0.044, 0.7, 1.537, 8.0, 30.0, 999.0])

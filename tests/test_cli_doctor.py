@@ -2,14 +2,16 @@
 
 import argparse
 import json
+from dataclasses import replace
 
 import pytest
 
 from tomopy_edge.backend import Probe
 from tomopy_edge.catalogue import Catalogue
 from tomopy_edge.cli import doctor
+from tomopy_edge.errors import RecipeError
 from tomopy_edge.hookspecs import BackendEntry
-from tomopy_edge.machine.checkup import check_up, with_children
+from tomopy_edge.machine.checkup import check_up
 from tomopy_edge.machine.installed import Installed
 from tomopy_edge.machine.telling import told_checkup
 
@@ -38,23 +40,55 @@ def test_the_table_tells_machine_runtimes_and_models_and_fits_a_terminal(capsys,
     assert [line for line in told.splitlines() if len(line) > 80 and "/" not in line] == []
 
 
-def test_json_is_one_object_with_the_fields_that_the_module_names(capsys):
-    assert run("--json", "--recipe", "quickstart") == 0
+@pytest.fixture
+def litert_alone(monkeypatch, catalogue):
+    """A machine that is asked about one runtime, which is quicker."""
+    mine = replace(catalogue, backends={"litert": catalogue.backends["litert"]})
+    monkeypatch.setattr(doctor, "load_catalogue", lambda: mine)
+
+
+def test_without_a_recipe_the_last_line_is_what_it_comes_to(capsys, litert_alone, monkeypatch):
+    assert run() == 0
+    assert capsys.readouterr().out.endswith("\n\nnetworks can run on this machine, on litert\n")
+    monkeypatch.setattr(doctor, "load_catalogue", lambda: Catalogue({}, {}, {}, {}))
+    assert run() == 1
+    assert capsys.readouterr().out.endswith("\n\nnetworks cannot run on this machine\n")
+
+
+@pytest.mark.parametrize("source", ["quickstrat", "wrong.yaml"])
+def test_a_recipe_that_is_wrong_everywhere_is_refused_before_the_machine_is_looked_at(source, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "wrong.yaml").write_text("- denoize\n")
+    monkeypatch.setattr(doctor, "check_up", lambda catalogue: pytest.fail("it looked"))
+    with pytest.raises(RecipeError, match=r"did you mean '(quickstart|denoise)'"):
+        run(source)
+
+
+def test_packages_that_are_absent_say_who_would_miss_them(tmp_path):
+    lines = told_checkup(check_up(Catalogue({}, {}, {}, {}), tmp_path, Installed((str(tmp_path),))), 200)
+    told = (
+        "not installed; conda install -c conda-forge tomopy (only recipes that name its algorithms or filters need it)"
+    )
+    assert f"  tomopy           {told}" in lines
+
+
+def test_json_is_one_object_with_the_fields_that_the_module_names(capsys, litert_alone):
+    assert run("--json", "quickstart") == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["format"], told["works"], told["recipe"]["runs"]) == (1, True, True)
     named = {word.strip(",") for line in doctor.__doc__.splitlines()[5:] for word in line.split() if line[:1].isalpha()}
     assert set(told) == named
 
 
-def test_a_recipe_that_runs_here_says_so(capsys):
-    assert run("--recipe", "quickstart") == 0
+def test_a_recipe_that_runs_here_says_so(capsys, litert_alone):
+    assert run("quickstart") == 0
     assert "quickstart can run on this machine" in capsys.readouterr().out
 
 
-def test_a_recipe_that_cannot_run_here_is_exit_code_1_with_the_reason(capsys, tmp_path):
+def test_a_recipe_that_cannot_run_here_is_exit_code_1_with_the_reason(capsys, tmp_path, litert_alone):
     path = tmp_path / "gridrec.yaml"
     path.write_text("- remove_stripes: {library: tomopy}\n- reconstruct\n- denoise: {options: {runtime: nowhere}}\n")
-    assert run("--recipe", path) == 1
+    assert run(path) == 1
     told = " ".join(capsys.readouterr().out.split())
     assert "cannot run on this machine: remove_stripes, denoise" in told
     assert "no runtime is named 'nowhere'" in told
@@ -109,7 +143,7 @@ def test_a_crowded_machine_is_told_row_by_row(tmp_path):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    mine = with_children(Catalogue({}, {}, {}, {"accelerator": BROKEN}))
+    mine = Catalogue({}, {}, {}, {"accelerator": BROKEN})
     told = "\n".join(told_checkup(check_up(mine, tmp_path, Installed((str(tmp_path / "site"),))), 80))
     assert "processor        Xeon: AVX2, AMX-INT8" in told
     assert "memory           4.0 GiB, of which a control group allows 1.0 GiB" in told

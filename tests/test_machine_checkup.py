@@ -12,7 +12,7 @@ from tomopy_edge.catalogue import Catalogue
 from tomopy_edge.errors import ModelError
 from tomopy_edge.hookspecs import BackendEntry
 from tomopy_edge.machine import checkup
-from tomopy_edge.machine.checkup import check_up, with_children
+from tomopy_edge.machine.checkup import check_up
 from tomopy_edge.machine.installed import Installed
 from tomopy_edge.networks import litert
 
@@ -30,7 +30,7 @@ def entry(name, probe, **more):
 
 
 def runtimes(*entries):
-    return with_children(Catalogue({}, {}, {}, {one.name: one for one in entries}))
+    return Catalogue({}, {}, {}, {one.name: one for one in entries})
 
 
 def distribution(folder, name, version):
@@ -153,6 +153,6 @@ def test_a_model_that_cannot_be_read_is_told_and_stops_nobody(tmp_path, monkeypa
 
 
 def test_this_machine_passes_and_all_of_it_goes_into_json(catalogue):
-    found = check_up(with_children(catalogue))
+    found = check_up(catalogue)
     assert found.works
     assert json.loads(json.dumps(asdict(found)))["machine"]["cores"] >= 1

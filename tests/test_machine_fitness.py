@@ -7,8 +7,8 @@ import pytest
 from tomopy_edge.backend import Probe
 from tomopy_edge.errors import RecipeError
 from tomopy_edge.hookspecs import BackendEntry
-from tomopy_edge.machine.checkup import check_up, with_children
-from tomopy_edge.machine.fitness import recipe_fitness
+from tomopy_edge.machine.checkup import check_up
+from tomopy_edge.machine.fitness import read_for_any_machine, recipe_fitness
 from tomopy_edge.machine.installed import Installed
 
 
@@ -33,9 +33,9 @@ def fitness(catalogue, tmp_path):
         path = tmp_path / "recipe.yaml"
         path.write_text(text)
         offered = {one.name: one for one in runtimes}
-        mine = with_children(replace(catalogue, backends=offered if alone else litert | offered))
+        mine = replace(catalogue, backends=offered if alone else litert | offered)
         found = check_up(mine, tmp_path, Installed((str(tmp_path),)))
-        return {stage.stage: stage for stage in recipe_fitness(path, mine, found)}
+        return {stage.stage: stage for stage in recipe_fitness(read_for_any_machine(path, mine), mine, found)}
 
     return judge
 
@@ -75,9 +75,9 @@ def test_every_reason_is_told_once(fitness):
 
 
 def test_a_missing_precision_is_a_reason(fitness):
-    stages = fitness("- fine_tune: {precision: float}\n")
-    assert not stages["fine_tune"].runs
-    assert "the model holds no float network" in stages["fine_tune"].told
+    stages = fitness("- denoise: {options: {precision: int8-ptq}}\n")
+    assert not stages["denoise"].runs
+    assert "the model holds no int8-ptq network" in stages["denoise"].told
 
 
 @pytest.mark.parametrize(("device", "runs"), [("usb:1", True), ("usb", True), ("usb:2", False), ("us", False)])

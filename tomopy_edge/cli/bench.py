@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 from pathlib import Path
 from typing import Any, get_args
 
@@ -57,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     """Time, print the tables, and write what was asked for, after ctrl-C too."""
     from tomopy_edge.machine.rounds import RoundsOptions, time_runtimes
     from tomopy_edge.machine.timing_picture import draw_bars
-    from tomopy_edge.machine.timing_table import lines, write_json
+    from tomopy_edge.machine.timing_table import WIDTH, lines, write_json
     from tomopy_edge.plugins import load_catalogue
 
     for path in (args.json, args.png):
@@ -72,7 +73,8 @@ def run(args: argparse.Namespace) -> int:
         raise DataError(f"bench: {error}") from None
     timing = time_runtimes(chosen, load_catalogue(), scratch=args.scratch)
     try:
-        print("\n".join(lines(timing)))  # noqa: T201 - what the command is for
+        width = min(shutil.get_terminal_size().columns, WIDTH)
+        print("\n".join(lines(timing, width)))  # noqa: T201 - what the command is for
     finally:
         # Minutes of timing are kept, whether or not someone reads the tables to their end.
         if args.json is not None:

@@ -25,7 +25,7 @@ models
 notes
     a list of sentences: what should be mended
 recipe
-    null without `--recipe`; else source, runs, and stages (a list of stage, runs, told)
+    null where none was named; else source, runs, and stages (a list of stage, runs, told)
 format
     1; it changes when a field goes or changes its meaning, not when one is added
 """
@@ -38,9 +38,9 @@ import shutil
 from dataclasses import asdict
 from pathlib import Path
 
-from tomopy_edge.machine.checkup import check_up, with_children
-from tomopy_edge.machine.fitness import recipe_fitness
-from tomopy_edge.machine.telling import told_checkup, told_fitness
+from tomopy_edge.machine.checkup import check_up
+from tomopy_edge.machine.fitness import read_for_any_machine, recipe_fitness
+from tomopy_edge.machine.telling import told_checkup, told_fitness, told_verdict
 from tomopy_edge.plugins import load_catalogue
 
 FORMAT = 1
@@ -57,11 +57,11 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "doctor",
         help="tell what this machine has, and what works on it",
         description="Tell what this machine has: processor, memory, GPUs, Edge TPUs, runtimes, packages and models, "
-        "which of them work, and what to do about the others. The exit code is 1 where the recipe given cannot run "
-        "here, or, without one, where no runtime works.",
+        "which of them work, and what to do about the others. The exit code is 1 where the recipe cannot run here, or, "
+        "without one, where no runtime works.",
     )
     parser.add_argument(
-        "--recipe", type=Path, metavar="RECIPE", help="a recipe, or the name of a shipped one: can it run here?"
+        "recipe", nargs="?", type=Path, help="a recipe, or the name of a shipped one: can each of its stages run here?"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of the table")
     parser.set_defaults(run=run)
@@ -69,19 +69,20 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the checkup; return 1 where the recipe, or without one every network, cannot run here."""
-    catalogue = with_children(load_catalogue())
+    catalogue = load_catalogue()
+    # What is wrong on every machine is said at once.
+    recipe = None if args.recipe is None else read_for_any_machine(args.recipe, catalogue)
     checkup = check_up(catalogue)
-    stages = None if args.recipe is None else recipe_fitness(args.recipe, catalogue, checkup)
+    stages = None if recipe is None else recipe_fitness(recipe, catalogue, checkup)
     runs = checkup.works if stages is None else all(stage.runs for stage in stages)
     if args.json:
-        recipe = None
+        fitness = None
         if stages is not None:
-            recipe = {"source": str(args.recipe), "runs": runs, "stages": [asdict(stage) for stage in stages]}
-        told = json.dumps({"format": FORMAT, "works": checkup.works, **asdict(checkup), "recipe": recipe}, indent=2)
+            fitness = {"source": str(args.recipe), "runs": runs, "stages": [asdict(stage) for stage in stages]}
+        told = json.dumps({"format": FORMAT, "works": checkup.works, **asdict(checkup), "recipe": fitness}, indent=2)
     else:
         width = min(shutil.get_terminal_size().columns, WIDEST)
-        lines = told_checkup(checkup, width)
-        lines += [] if stages is None else ["", *told_fitness(str(args.recipe), stages, width)]
-        told = "\n".join(lines)
+        verdict = told_verdict(checkup, width) if stages is None else told_fitness(str(args.recipe), stages, width)
+        told = "\n".join([*told_checkup(checkup, width), "", *verdict])
     print(told)  # noqa: T201 - this is what the command is for
     return 0 if runs else UNFIT

@@ -5,24 +5,24 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from tomopy_edge.catalogue import Catalogue
 from tomopy_edge.errors import EdgeError
 from tomopy_edge.hookspecs import BackendEntry
 from tomopy_edge.machine.child import ask_python
 from tomopy_edge.machine.coral import Coral, ask_coral
-from tomopy_edge.machine.facts import ROOT, Machine, describe
+from tomopy_edge.machine.facts import Machine, describe
 from tomopy_edge.machine.installed import Installed
 from tomopy_edge.machine.lookalikes import IMPORTED, Verdict, judge_all
+from tomopy_edge.machine.trial import RuntimeState, try_runtimes
 from tomopy_edge.networks.manifest import NetworkSet, model_names, open_model
-from tomopy_edge.networks.probing import probed
 from tomopy_edge.networks.runtimes import files_for
 from tomopy_edge.report import PACKAGES
+from tomopy_edge.system_files import ROOT
 
 OPTIONAL = (
     "onnx",
@@ -42,28 +42,8 @@ KERAS_BACKENDS = {"tensorflow": ("tensorflow", "tensorflow-cpu"), "torch": ("tor
 TRIED = ("tomopy", "dxchange")
 """Packages that recipes and readers use where they are; a genuine one is imported once, in a child process."""
 
-AT_ONCE = 8
-"""Child processes at a time: most of them wait for files."""
-
-
-@dataclass(frozen=True)
-class RuntimeState:
-    """A runtime of the catalogue.
-
-    Attributes
-    ----------
-    name : what a recipe calls it
-    works : whether it can run networks here
-    told : what works, or why it does not and how to mend that: one sentence
-    version : of the runtime; "" where it is not there
-    devices : what it runs on, as the option `device` names it; empty where there is nothing to choose
-    """
-
-    name: str
-    works: bool
-    told: str
-    version: str
-    devices: tuple[str, ...]
+AT_ONCE = 4
+"""Questions at a time, beside the runtimes; most of them wait for files."""
 
 
 @dataclass(frozen=True)
@@ -146,14 +126,14 @@ def check_up(catalogue: Catalogue, root: Path = ROOT, installed: Installed | Non
 
     Parameters
     ----------
-    catalogue : whose runtimes are tried; see `with_children`
+    catalogue : whose runtimes are tried
     root : where `proc`, `sys`, `dev` and `etc` are
     installed : where packages are looked for; None is this Python
     """
     installed = installed or Installed()
     with ThreadPoolExecutor(AT_ONCE) as pool:
         machine, coral = pool.submit(describe, root), pool.submit(ask_coral, root)
-        runtimes = pool.map(_tried_runtime, catalogue.backends.values())
+        runtimes = pool.submit(try_runtimes, catalogue.backends)
         packages = tuple(
             pool.map(_tried_package, judge_all(installed)) if installed.folders is None else judge_all(installed)
         )
@@ -164,7 +144,7 @@ def check_up(catalogue: Catalogue, root: Path = ROOT, installed: Installed | Non
         python=f"{platform.python_version()} at {sys.executable}",
         machine=machine.result(),
         coral=coral.result(),
-        runtimes=tuple(runtimes),
+        runtimes=runtimes.result(),
         keras=installed.version("keras"),
         keras_backends=_keras_backends(installed),
         packages=packages,
@@ -172,33 +152,6 @@ def check_up(catalogue: Catalogue, root: Path = ROOT, installed: Installed | Non
         models=models,
         notes=(*mended, *_stand_in(versions)),
     )
-
-
-def with_children(catalogue: Catalogue) -> Catalogue:
-    """Return a catalogue whose runtimes are all probed in child processes, so that none can end this one.
-
-    A probe that a child could not find by its name, such as a lambda, stays here.
-    """
-    backends = {
-        name: replace(entry, risky=True) if _by_name(entry.probe) else entry
-        for name, entry in catalogue.backends.items()
-    }
-    return replace(catalogue, backends=backends)
-
-
-def _by_name(probe: Callable[[], Any]) -> bool:
-    module = sys.modules.get(getattr(probe, "__module__", ""))
-    # What is defined in a script is found there alone.
-    return (
-        module is not None
-        and module.__name__ != "__main__"
-        and getattr(module, getattr(probe, "__qualname__", ""), None) is probe
-    )
-
-
-def _tried_runtime(entry: BackendEntry) -> RuntimeState:
-    probe = probed(entry)
-    return RuntimeState(entry.name, probe.works, probe.told, probe.version, probe.devices)
 
 
 def _tried_package(verdict: Verdict) -> Verdict:

@@ -11,8 +11,8 @@ from typing import Any
 
 from tomopy_edge.networks.ending import last_line, signal_name
 
-PATIENCE = 20.0
-"""Seconds after which a process that has not ended is given up."""
+PATIENCE = 60.0
+"""Seconds after which a process that has not ended is given up; TomoPy takes many to import from a memory card."""
 
 ROOT = Path("/")
 

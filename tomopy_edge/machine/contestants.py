@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tomopy_edge.catalogue import Catalogue
+from tomopy_edge.catalogue import Catalogue, find
 from tomopy_edge.data import Volume
 from tomopy_edge.denoisers.tomogan import NetworkDenoiser, NetworkOptions, networks_of, settle_tomogan
 from tomopy_edge.errors import EdgeError, ModelError, OutputError
@@ -18,6 +18,8 @@ from tomopy_edge.hookspecs import Step
 from tomopy_edge.job import Job
 from tomopy_edge.machine.energy import Meter
 from tomopy_edge.machine.timing import Timed, Turn
+from tomopy_edge.networks.room import Room
+from tomopy_edge.networks.runtimes import choose_file
 from tomopy_edge.pipeline import with_neighbours
 from tomopy_edge.stages.denoise import opened
 from tomopy_edge.stages.fine_tune import FineTuneOptions, settle_fine_tune
@@ -45,6 +47,7 @@ class Contestant:
     catalogue : what plugins offer
     ncore : threads
     folder : where it writes; what it wrote is removed after each turn
+    called : the model, in tables
 
     Attributes
     ----------
@@ -56,12 +59,14 @@ class Contestant:
     BackendError : where the machine cannot run it
     """
 
-    def __init__(self, wanted: NetworkOptions, noisy: Volume, catalogue: Catalogue, ncore: int, folder: Path) -> None:
+    def __init__(
+        self, wanted: NetworkOptions, noisy: Volume, catalogue: Catalogue, ncore: int, folder: Path, called: str
+    ) -> None:
         self._job, self._folder = Job(ncore=ncore, catalogue=catalogue, output=folder), folder
-        self._chosen = settle_tomogan(wanted, noisy, self._job)
-        model, _ = networks_of(self._chosen, "denoise")
-        chosen = self._chosen
-        self.timed = Timed(model.manifest.name, str(chosen.precision), chosen.runtime, chosen.tile)
+        self._chosen = chosen = settle_tomogan(wanted, noisy, self._job)
+        model, networks = networks_of(chosen, "denoise")
+        self._model, self._networks, self._shape = model, networks, noisy.slices.shape[1:]
+        self.timed = Timed(called, str(chosen.precision), chosen.runtime, chosen.tile)
         self._fine_tune: FineTuneOptions | None = None
         self._missing: tuple[str, ...] = ()
         if chosen.precision not in ALONE and model.manifest.fine_tune is not None:
@@ -140,6 +145,7 @@ class Contestant:
         return flow
 
     def _open(self) -> list[tuple[str, Step]]:
+        self._expect_memory()
         stages: dict[str, AbstractContextManager[Step]] = {}
         stages["denoise"] = opened(NetworkDenoiser("denoise", "denoise", self._chosen, self._job))
         if self._fine_tune is not None:
@@ -149,6 +155,14 @@ class Contestant:
         self._job.tally.notes.clear()
         self._steps = [(name, self._opened.enter_context(stage)) for name, stage in stages.items()]
         return self._steps
+
+    def _expect_memory(self) -> None:
+        """Raise a `BackendError` where the others, which stay open until the last turn, leave too little memory."""
+        chosen, job = self._chosen, self._job
+        entry = find(job.catalogue.backends, chosen.runtime, "runtime")
+        if entry.reads == "tflite":
+            file = choose_file(entry, self._networks, chosen.precision, chosen.tile, self._shape)
+            Room.now(self._model).expect(file, entry, self._shape)
 
 
 def _through(name: str, step: Step, flow: Iterator[Any], job: Job) -> Iterator[Any]:

@@ -17,7 +17,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Protocol
 
-from tomopy_edge.machine.facts import ROOT, text_of
+from tomopy_edge.system_files import ROOT, text_of
 
 PERIOD = 0.02
 """Seconds between two readings of a power."""

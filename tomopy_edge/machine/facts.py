@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tomopy_edge.job import available_cores
-from tomopy_edge.machine.cgroup import memory_limit
 from tomopy_edge.machine.cuda import ask_cuda
-
-ROOT = Path("/")
-"""Where the system is. Tests hand over a folder that looks like another machine's."""
+from tomopy_edge.memory import memory_limit
+from tomopy_edge.processor import board_name, cpuinfo, processor_name
+from tomopy_edge.system_files import ROOT, text_of
 
 FEATURES = {
     "avx2": "AVX2",
@@ -26,27 +25,6 @@ FEATURES = {
     "sve": "SVE",
 }
 """What int8 and float networks are fast by, as Linux names it -> as people do."""
-
-ARM, NVIDIA = "0x41", "0x4e"
-CORES = {
-    (ARM, "0xd03"): "Cortex-A53",
-    (ARM, "0xd04"): "Cortex-A35",
-    (ARM, "0xd05"): "Cortex-A55",
-    (ARM, "0xd07"): "Cortex-A57",
-    (ARM, "0xd08"): "Cortex-A72",
-    (ARM, "0xd09"): "Cortex-A73",
-    (ARM, "0xd0a"): "Cortex-A75",
-    (ARM, "0xd0b"): "Cortex-A76",
-    (ARM, "0xd0c"): "Neoverse-N1",
-    (ARM, "0xd40"): "Neoverse-V1",
-    (ARM, "0xd41"): "Cortex-A78",
-    (ARM, "0xd42"): "Cortex-A78AE",
-    (ARM, "0xd49"): "Neoverse-N2",
-    (ARM, "0xd4f"): "Neoverse-V2",
-    (NVIDIA, "0x003"): "Denver 2",
-    (NVIDIA, "0x004"): "Carmel",
-}
-"""CPU implementer and part, as /proc/cpuinfo of an ARM machine gives them instead of a name -> the name."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +69,7 @@ def describe(root: Path = ROOT) -> Machine:
     limit = memory_limit(root)
     cuda = ask_cuda(root)
     return Machine(
-        cpu=_cpu(root),
+        cpu=processor_name(root),
         features=_features(root),
         cores=available_cores(),
         memory_bytes=memory,
@@ -103,30 +81,8 @@ def describe(root: Path = ROOT) -> Machine:
     )
 
 
-def text_of(path: Path) -> str:
-    """Return what a file of the system says, or "" where it is not there or not to be read."""
-    try:
-        return path.read_bytes().decode("utf-8", errors="replace").strip("\0\n ")
-    except OSError:
-        return ""
-
-
-def _cpuinfo(root: Path, *names: str) -> list[str]:
-    """Return what /proc/cpuinfo says of `names`, for all processors, in its order."""
-    pairs = (line.partition(":") for line in text_of(root / "proc/cpuinfo").splitlines())
-    return [said.strip() for name, _, said in pairs if name.strip() in names]
-
-
-def _cpu(root: Path) -> str:
-    parts = list(zip(_cpuinfo(root, "CPU implementer"), _cpuinfo(root, "CPU part"), strict=False))
-    # A processor of two kinds of core names both; what Jetsons give as model name is that of all ARMv8 processors.
-    known = dict.fromkeys(CORES[part] for part in parts if part in CORES)
-    named = _cpuinfo(root, "model name")[:1] or [f"part {part} of implementer {maker}" for maker, part in parts[:1]]
-    return " + ".join(known) or "".join(named) or platform.processor() or platform.machine() or "unknown"
-
-
 def _features(root: Path) -> tuple[str, ...]:
-    flags = {flag for line in _cpuinfo(root, "flags", "Features") for flag in line.split()}
+    flags = {flag for line in cpuinfo(root, "flags", "Features") for flag in line.split()}
     return tuple(dict.fromkeys(told for flag, told in FEATURES.items() if flag in flags))
 
 
@@ -147,10 +103,9 @@ def _system(root: Path) -> str:
 
 
 def _board(root: Path) -> str | None:
-    model = text_of(root / "proc/device-tree/model")
     release = text_of(root / "etc/nv_tegra_release").partition("\n")[0]
     # "# R36 (release), REVISION: 4.3, GCID: ...": NVIDIA calls that L4T 36.4.3.
     words = release.replace(",", " ").split()
     if "REVISION:" in words[:-1] and len(words) > 1 and words[1].startswith("R"):
         release = f"L4T {words[1][1:]}.{words[words.index('REVISION:') + 1]}"
-    return ", ".join(filter(None, (model, release))) or None
+    return ", ".join(filter(None, (board_name(root), release))) or None

@@ -12,10 +12,11 @@ from tomopy_edge.denoisers.tomogan import NetworkOptions, networks_of
 from tomopy_edge.errors import BackendError, EdgeError, ModelError
 from tomopy_edge.hookspecs import BackendEntry, accept
 from tomopy_edge.machine.checkup import Checkup
+from tomopy_edge.machine.trial import as_tried
 from tomopy_edge.networks.manifest import NetworkFile, NetworkSet
 from tomopy_edge.networks.probing import probed
 from tomopy_edge.networks.runtimes import AUTO, able_for_auto, choose_file, working
-from tomopy_edge.recipe import Block, read_recipe
+from tomopy_edge.recipe import Block, Recipe, read_recipe
 from tomopy_edge.reconstructors.tomopy import ENTRIES as TOMOPY_ALGORITHMS
 from tomopy_edge.stages.fine_tune import FineTuneOptions
 
@@ -38,22 +39,32 @@ class StageFitness:
     told: str
 
 
-def recipe_fitness(path: Path, catalogue: Catalogue, checkup: Checkup) -> tuple[StageFitness, ...]:
+def read_for_any_machine(path: Path, catalogue: Catalogue) -> Recipe:
+    """Return a recipe that may be for another machine than this.
+
+    Parameters
+    ----------
+    path : of the recipe, or the name of a shipped one
+
+    Raises
+    ------
+    RecipeError : where the recipe is wrong on every machine
+    """
+    return read_recipe(path, _without_checks(catalogue))
+
+
+def recipe_fitness(recipe: Recipe, catalogue: Catalogue, checkup: Checkup) -> tuple[StageFitness, ...]:
     """Return for each stage of a recipe whether it can run on the machine of `checkup`.
 
     What depends on the scan, such as its format or its size, is not asked.
 
     Parameters
     ----------
-    path : of the recipe, or the name of a shipped one
-    catalogue : the one that was checked up
-
-    Raises
-    ------
-    RecipeError : where the recipe is wrong on every machine
+    recipe : as `read_for_any_machine` gives it
+    catalogue : the one that was checked up; its runtimes are not tried again
     """
-    recipe = read_recipe(path, _without_checks(catalogue))
-    return tuple(_stage_fitness(block, catalogue, checkup) for block in recipe.blocks)
+    tried = as_tried(catalogue, checkup.runtimes)
+    return tuple(_stage_fitness(block, tried, checkup) for block in recipe.blocks)
 
 
 def _without_checks(catalogue: Catalogue) -> Catalogue:
@@ -79,10 +90,11 @@ def _stage_fitness(block: Block, catalogue: Catalogue, checkup: Checkup) -> Stag
             told = f"TomoPy {package.version}".rstrip()
             if package.state != "genuine":
                 reasons.append(f"TomoPy is {package.told}" if package.state == "absent" else package.told)
-        try:
-            entry.check(options, catalogue)
-        except EdgeError as error:
-            reasons.append(str(error))
+        else:  # the check of those is for TomoPy, and knows less than the checkup does
+            try:
+                entry.check(options, catalogue)
+            except EdgeError as error:
+                reasons.append(str(error))
         if isinstance(options, NetworkOptions):
             try:
                 told = _network(options, catalogue)
@@ -133,7 +145,7 @@ def _candidates(options: NetworkOptions, networks: NetworkSet, catalogue: Catalo
 
 
 def _expect_device(entry: BackendEntry, device: str | None) -> None:
-    devices = probed(entry).devices
-    # A kind of device, such as usb, stands for the first of them.
-    if device is not None and devices and not any(f"{one}:".startswith(f"{device}:") for one in devices):
+    devices = probed(entry).devices or ("cpu",)
+    # A kind of device, such as usb, stands for the first of them; for edgetpu, for all.
+    if device is not None and not any(f"{one}:".startswith(f"{device}:") for one in devices):
         raise BackendError(f"runtime {entry.name}: there is no device {device} (there are: {', '.join(devices)})")

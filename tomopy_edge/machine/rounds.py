@@ -178,15 +178,17 @@ def _entered(
     """Return every network on every runtime that suits it, and a sentence for each that does not."""
     contestants, left_out = [], []
     unit = attenuation_unit(noisy.slices)
-    for name in dict.fromkeys(chosen.models):
-        open_model(name)
+    names = {model: open_model(model).manifest.name for model in chosen.models}
+    for model, name in names.items():
+        # Where several go by one name, it takes the folders to tell them apart.
+        called = name if list(names.values()).count(name) == 1 else model
         for precision, entry in product(chosen.precisions or (None,), entries):
             for tile in (None,) if entry.whole else chosen.tiles or (None,):
-                wanted = NetworkOptions(model=name, precision=precision, tile=tile, runtime=entry.name, unit=unit)
+                wanted = NetworkOptions(model=model, precision=precision, tile=tile, runtime=entry.name, unit=unit)
                 try:
-                    contestants.append(Contestant(wanted, noisy, catalogue, chosen.ncore, folder))
-                except ModelError as error:
-                    asked = f"{name} {precision}" if precision else name
+                    contestants.append(Contestant(wanted, noisy, catalogue, chosen.ncore, folder, called))
+                except (BackendError, ModelError) as error:
+                    asked = f"{called} {precision}" if precision else called
                     left_out.append(f"{asked}, {entry.name}: {error}")
     if not contestants:
         raise ModelError(f"there is nothing to time: {'; '.join(left_out)}")

@@ -15,8 +15,11 @@ UNTOLD = ("ai_edge_litert", "tflite_runtime")
 LABEL = 16
 """Columns of the first word of a row, as in the other lists of this command."""
 
-USED = ("tomopy", "dxchange")
-"""Packages that are told of even where they are absent: recipes and readers can use them."""
+USED = {
+    "tomopy": "only recipes that name its algorithms or filters need it",
+    "dxchange": "only scans in beamlines' own formats need it",
+}
+"""Packages that are told of even where they are absent -> who would miss them."""
 
 
 def told_checkup(checkup: Checkup, width: int) -> list[str]:
@@ -30,6 +33,13 @@ def told_checkup(checkup: Checkup, width: int) -> list[str]:
     if checkup.notes:
         lines += ["to mend:", *(line for note in checkup.notes for line in _wrapped("  - ", note, width))]
     return lines
+
+
+def told_verdict(checkup: Checkup, width: int) -> list[str]:
+    """Return the sentence that a checkup comes to."""
+    working = ", ".join(runtime.name for runtime in checkup.runtimes if runtime.works)
+    told = f"networks can run on this machine, on {working}" if working else "networks cannot run on this machine"
+    return _wrapped("", told, width)
 
 
 def told_fitness(source: str, stages: Iterable[StageFitness], width: int) -> list[str]:
@@ -66,7 +76,8 @@ def _coral(checkup: Checkup) -> list[tuple[str, str]]:
 def _runtimes(checkup: Checkup, width: int) -> list[str]:
     rows = []
     for runtime in checkup.runtimes:
-        devices = f" (devices: {', '.join(runtime.devices)})" if runtime.devices else ""
+        untold = [device for device in runtime.devices if device not in runtime.told]
+        devices = f" (devices: {', '.join(runtime.devices)})" if untold else ""
         version = f"{runtime.version}, " if runtime.version else ""
         rows.append((runtime.name, f"{'works' if runtime.works else 'no   '}  {version}{runtime.told}{devices}"))
     return _rows(rows or [("none", "no runtime is offered")], width, further=7)
@@ -88,7 +99,9 @@ def _packages(checkup: Checkup) -> list[tuple[str, str]]:
         if package.told in checkup.notes:
             what = "does not work" if package.state == "broken" else "is something else"
             rows.append((package.module, f"{package.version} {what}; see below".lstrip()))
-        elif package.state == "other" or (package.state == "absent" and package.module in USED):
+        elif package.state == "absent" and package.module in USED:
+            rows.append((package.module, f"{package.told} ({USED[package.module]})"))
+        elif package.state == "other":
             rows.append((package.module, package.told))
         elif package.state == "genuine" and package.module not in UNTOLD:
             rows.append((package.module, f"{package.version}  {package.told}".lstrip()))

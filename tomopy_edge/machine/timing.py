@@ -155,6 +155,13 @@ class Timing:
     stopped: bool = False
 
     @property
+    def made(self) -> str:
+        """How the times were made, in words."""
+        done = max((len(row.steady) for row in self.rows), default=0)
+        turns = f"medians of {done} turns" if done != 1 else "one turn"
+        return f"{turns} after the first; slices in each: {self.slices}; threads: {self.threads}"
+
+    @property
     def others(self) -> float:
         """The load of other programs, at least: what was there before, or what these threads do not explain after."""
         before, after = self.load

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from tomopy_edge.drawing import FAINT, INK, LARGE, Colour, Sheet
 from tomopy_edge.machine.paper import EDGE, PUBLISHED
-from tomopy_edge.machine.timing import PARTS, Timing
+from tomopy_edge.machine.timing import PARTS, Spread, Timing
+from tomopy_edge.machine.timing_table import times_as_large
 
 COLOURS: Mapping[str, Colour] = {
     "fbp": (136, 136, 136),
@@ -24,6 +25,9 @@ COLOURS: Mapping[str, Colour] = {
 
 MARGIN, LABELS, WIDTH, NUMBERS, ROW, TITLE = 24, 400, 760, 90, 30, 40
 """Pixels: around all, width of the names, of the scale and of the totals, height of a row, of a title."""
+
+LINE = 20
+"""Height of a line of small words, pixels."""
 
 INNER = 5
 """From a row's edge to its bar, pixels."""
@@ -52,25 +56,27 @@ def draw_bars(timing: Timing, path: Path) -> None:
     """
     bars = _own(timing)
     published = _published()
+    spreads = {row.title: row.total for row in timing.rows if row.total is not None}
     longest = max(sum(parts.values()) for parts in [*bars.values(), *published.values()])
-    left, top = MARGIN + LABELS, MARGIN + 2 * TITLE
+    longest = max([longest, *(spread.upper for spread in spreads.values())])
+    left, top = MARGIN + LABELS, MARGIN + 2 * TITLE + LINE * (timing.warning is not None)
     middle = top + ROW * len(bars) + ROW // 2
     bottom = middle + TITLE + ROW * len(published)
     sheet = Sheet(left + WIDTH + NUMBERS + MARGIN, bottom + 2 * ROW + TITLE)
     edge = timing.columns
     sheet.write((MARGIN, MARGIN), f"seconds for a slice of {edge} x {edge}: {timing.machine.cpu}", size=LARGE)
-    medians = (
-        f"medians of {timing.turns} turns, part by part; slices in each: {timing.slices}; threads: {timing.threads}"
-    )
-    sheet.write((MARGIN, MARGIN + ROW), timing.warning or medians, ink=FAINT)
-    sheet.write((MARGIN, middle), f"the paper, for {EDGE} x {EDGE}", size=LARGE)
+    said = f"{timing.made}; numbers are medians of the total, and lines go from quartile to quartile of it"
+    for number, words in enumerate(filter(None, (said, timing.warning))):
+        sheet.write((MARGIN, MARGIN + ROW + number * LINE), words, ink=FAINT)
+    sheet.write((MARGIN, middle), f"the paper, for {EDGE} x {EDGE}{times_as_large(timing)}", size=LARGE)
     for tick in _ticks(longest):
         x = left + round(tick / longest * WIDTH)
         sheet.outline((x, top), 1, bottom - top, GRID)
-        sheet.write((x, bottom + 4), f"{tick:g}", ink=FAINT, anchor="ma")
+        sheet.write((x, bottom + 4), f"{tick:g} s" if tick else "0", ink=FAINT, anchor="ma")
     for first, group in ((top, bars), (middle + TITLE, published)):
         for number, (label, parts) in enumerate(group.items()):
-            _draw_bar(sheet, (left, first + number * ROW), label, parts, WIDTH / longest)
+            spread = spreads.get(label)
+            _draw_bar(sheet, (left, first + number * ROW), label, parts, WIDTH / longest, spread)
     _draw_legend(sheet, (MARGIN, bottom + ROW + 8))
     sheet.save(path)
 
@@ -99,7 +105,14 @@ def _published() -> dict[str, dict[str, float]]:
     return bars
 
 
-def _draw_bar(sheet: Sheet, corner: tuple[int, int], label: str, parts: Mapping[str, float], scale: float) -> None:
+def _draw_bar(
+    sheet: Sheet,
+    corner: tuple[int, int],
+    label: str,
+    parts: Mapping[str, float],
+    scale: float,
+    spread: Spread | None,
+) -> None:
     left, top = corner
     sheet.write((MARGIN, top + INNER), label)
     reached = 0.0
@@ -107,7 +120,11 @@ def _draw_bar(sheet: Sheet, corner: tuple[int, int], label: str, parts: Mapping[
         start, reached = reached, reached + seconds
         x = left + round(start * scale)
         _fill(sheet, (x, top + INNER), left + round(reached * scale) - x, ROW - 2 * INNER, COLOURS[name])
-    sheet.write((left + round(reached * scale) + 8, top + INNER), f"{reached:.3f}", ink=INK)
+    if spread is not None:
+        x = left + round(spread.lower * scale)
+        _fill(sheet, (x, top + ROW // 2 - 1), left + round(spread.upper * scale) - x, 2, INK)
+    total, right = (reached, reached) if spread is None else (spread.median, max(reached, spread.upper))
+    sheet.write((left + round(right * scale) + 8, top + INNER), f"{total:.3f}", ink=INK)
 
 
 def _draw_legend(sheet: Sheet, corner: tuple[int, int]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 from tomopy_edge.machine.paper import EDGE, PUBLISHED, TITLE, Published
@@ -14,6 +15,11 @@ from tomopy_edge.version import __version__
 from tomopy_edge.writers.failures import told
 
 NONE = "-"
+
+WIDTH = 120
+"""Columns of sentences."""
+
+SHARED = "kernels that several lines share are compiled, or loaded from an earlier run's cache, in the first of them"
 
 COLUMNS = {
     "total": "median of the turns, not the sum of the medians before it",
@@ -25,27 +31,37 @@ COLUMNS = {
 """Columns beside the parts -> what each is."""
 
 
-def lines(timing: Timing) -> list[str]:
-    """Return all that was timed, for people: the machine, the steady state, the first run, the paper."""
+def lines(timing: Timing, width: int = WIDTH) -> list[str]:
+    """Return all that was timed, for people: the machine, the steady state, the first run, the paper.
+
+    Sentences are wrapped at `width` columns; tables are as wide as they are.
+    """
     made = f"seconds for a slice of {timing.columns} x {timing.columns} from {timing.angles} angles"
+    missing = [f"{row.title}: failed in turn {len(row.turns) + 1}: {row.fault}" for row in timing.rows if row.fault]
+    missing += [f"left out: {sentence}" for sentence in timing.left_out]
+    missing += ["stopped before the end: the turns until then are above"] if timing.stopped else []
+    meanings = {**PARTS, **COLUMNS}.items()
     return [
-        f"{made}: medians of {timing.turns} turns; slices in each: {timing.slices}; threads: {timing.threads}",
-        *_machine(timing),
+        *_wrapped(f"{made}: {timing.made}", width),
+        *(line for sentence in _machine(timing) for line in _wrapped(sentence, width)),
         "",
         *aligned(_steady(timing)),
-        *(f"{row.title}: failed in turn {len(row.turns) + 1}: {row.fault}" for row in timing.rows if row.fault),
-        *(f"left out: {sentence}" for sentence in timing.left_out),
-        *(["stopped before the end: the turns until then are above"] if timing.stopped else []),
+        *(line for sentence in missing for line in _wrapped(sentence, width)),
         "",
         "the first run, seconds: opening the networks, then for each of the slices of the first turn",
         *aligned(_first(timing)),
-        "kernels that several lines share are compiled, or loaded from an earlier run's cache, in the first of them",
+        *_wrapped(SHARED, width),
         "",
-        f"the paper, for {EDGE} x {EDGE}, averages: {TITLE}",
+        *_wrapped(f"the paper, averages for {EDGE} x {EDGE}{times_as_large(timing)}: {TITLE}", width),
         *aligned(_paper()),
         "",
-        *(f"{row.title}: {note.removeprefix(f'{row.model}: ')}" for row in timing.rows for note in row.notes),
-        *(f"{name}: {meaning}" for name, meaning in {**PARTS, **COLUMNS}.items() if name != "J" or _measured(timing)),
+        *(line for row in timing.rows for line in _notes(row, width)),
+        *(
+            line
+            for name, what in meanings
+            if name != "J" or _measured(timing)
+            for line in _wrapped(f"{name}: {what}", width)
+        ),
     ]
 
 
@@ -73,6 +89,29 @@ def write_json(timing: Timing, path: Path, command: str) -> None:
     """
     with told(path):
         path.write_text(json.dumps(as_plain(timing, command), indent=1) + "\n", encoding="utf-8")
+
+
+def _wrapped(sentence: str, width: int, start: str = "") -> list[str]:
+    return wrap(
+        sentence,
+        width,
+        initial_indent=start,
+        subsequent_indent=f"{start}  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _notes(row: Timed, width: int) -> list[str]:
+    """Return what ran a network, below its name."""
+    told = [line for note in row.notes for line in _wrapped(note.removeprefix(f"{row.model}: "), width, "  ")]
+    return [f"{row.title}:", *told, ""] if told else []
+
+
+def times_as_large(timing: Timing) -> str:
+    """Return how many times as large the paper's slices are, as the end of a heading; "" where they are as large."""
+    times = (EDGE / timing.columns) ** 2
+    return "" if times == 1 else f", {times:.3g} times the pixels"
 
 
 def _machine(timing: Timing) -> list[str]:
