@@ -2,15 +2,17 @@
 
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 import tomopy_edge
-from tomopy_edge.backend import Backend, Ends, Placement, Probe
+from tomopy_edge.backend import Backend, Ends, Placement, Probe, slice_shape
 from tomopy_edge.codes import QuantParams
-from tomopy_edge.networks.choice import apart
+from tomopy_edge.errors import BackendError, ModelError
+from tomopy_edge.networks.agreement import apart
 from tomopy_edge.networks.manifest import open_model
 from tomopy_edge.networks.probing import probed
 from tomopy_edge.networks.quantize import quantize
@@ -124,6 +126,56 @@ def test_tiles_of_another_shape_or_type_are_refused_with_what_is_taken(opened):
 
 def test_a_network_says_what_runs_it(opened):
     assert opened.told
+
+
+@pytest.mark.parametrize("pair", [*networks_here()])
+def test_a_device_that_a_runtime_does_not_have_is_refused(pair):
+    entry, file = pair
+    with pytest.raises(BackendError, match=f"runtime {entry.name}: has no device 'usb:99'"):
+        entry.open(MODEL.path(file.file, file.sha256), Placement(device="usb:99"))
+
+
+@pytest.mark.parametrize("device", [None, "cpu"])
+def test_a_runtime_of_the_cpu_takes_the_cpu_by_its_name(device):
+    Placement(device=device).expect_cpu("litert")
+
+
+SOURCE = Path("one.net")
+IN, OUT = (1, 8, 8, 3), (1, 8, 8, 1)
+
+
+def test_the_shape_that_a_network_takes_is_told_in_plain_numbers():
+    shape = slice_shape([np.array(IN, np.int32)], [np.array(OUT, np.int32)], SOURCE)
+    assert shape == IN
+    assert {type(edge) for edge in shape} == {int}
+
+
+@pytest.mark.parametrize(("inputs", "outputs"), [(0, 1), (2, 1), (1, 0), (1, 2)])
+def test_a_network_with_more_or_fewer_ends_is_refused_with_their_number(inputs, outputs):
+    with pytest.raises(ModelError, match=rf"one\.net: expected one input and one output, got {inputs} and {outputs}"):
+        slice_shape([IN] * inputs, [OUT] * outputs, SOURCE)
+
+
+@pytest.mark.parametrize(
+    ("taken", "given"),
+    [
+        (IN, IN),
+        (IN, (1, 8, 8)),
+        (IN, (1, 4, 8, 1)),
+        ((8, 8), (8, 1)),
+        (("batch", 8, 8, 3), ("batch", 8, 8, 1)),
+        ((None, 8, 8, 3), (None, 8, 8, 1)),
+        ((-1, 8, 8, 3), (-1, 8, 8, 1)),
+    ],
+    ids=["channels", "flat", "smaller", "plain", "named", "open", "negative"],
+)
+def test_a_network_that_is_not_for_slices_is_refused_with_its_shapes(taken, given):
+    with pytest.raises(ModelError) as refused:
+        slice_shape([taken], [given], SOURCE)
+    assert str(refused.value) == (
+        "one.net: expected an input (tile, y, x, channel) and an output (tile, y, x, 1) of fixed shapes, got "
+        f"{taken} and {given}"
+    )
 
 
 class Careless(Backend):

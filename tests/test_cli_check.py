@@ -1,5 +1,6 @@
-"""`tomopy-edge check` takes its recipe, scan and options in any order, as `run` does."""
+"""`tomopy-edge check` takes its arguments in any order, as `run` does, and says what a run would say."""
 
+import sys
 from itertools import permutations
 
 import pytest
@@ -47,6 +48,28 @@ def test_the_scan_is_shown_as_optional(capsys):
 def test_an_option_set_before_the_scan_is_in_what_would_be_made(recipe_file, scan_file, capsys):
     assert main(["check", recipe_file, "--set", "read.rows=[2, 4]", str(scan_file)]) == 0
     assert "would make 2 slices of 96 x 96 pixels" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("stage", "place"),
+    [
+        ({"remove_outliers": {"library": "tomopy"}}, "remove_outliers"),
+        ({"remove_stripes": {"library": "tomopy"}}, "remove_stripes"),
+        ({"reconstruct": {"algorithm": "gridrec"}}, "reconstruct.options"),
+        ({"reconstruct": {"algorithm": "tomopy", "options": {"algorithm": "sirt"}}}, "reconstruct.options"),
+    ],
+    ids=["outliers", "stripes", "gridrec", "sirt"],
+)
+@pytest.mark.parametrize("verb", [["check"], ["run", "scan.h5"]], ids=["check", "run"])
+def test_a_recipe_for_tomopy_says_where_to_get_it_before_anything_is_read(
+    tmp_path, monkeypatch, capsys, verb, stage, place
+):
+    monkeypatch.setitem(sys.modules, "tomopy", None)
+    path = tmp_path / "recipe.yaml"
+    path.write_text(yaml.safe_dump([stage]))
+    name, *scan = verb
+    assert main([name, str(path), *scan]) == 2
+    assert f"{place}: TomoPy was asked for and is not installed; it is on conda-forge" in capsys.readouterr().err
 
 
 def test_without_a_scan_the_recipe_alone_is_checked(recipe_file, capsys):

@@ -1,4 +1,4 @@
-"""The contract that a backend keeps, tried on every network file that is shipped."""
+"""LiteRT on every network file that is shipped, and on files that are no networks; without LiteRT, what is said."""
 
 import builtins
 import sys
@@ -10,8 +10,11 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 from ai_edge_litert.tools import flatbuffer_utils
 
+from tomopy_edge.backend import Placement
 from tomopy_edge.errors import BackendError, ModelError
 from tomopy_edge.networks import litert
+from tomopy_edge.networks.agreement import reference_tiles
+from tomopy_edge.networks.edge_tpu import COMPILED
 from tomopy_edge.networks.litert import LiteRT, check_graph, ends_in
 from tomopy_edge.networks.manifest import open_model
 from tomopy_edge.networks.quantize import dequantize, quantize
@@ -21,49 +24,11 @@ PARTS = {"denoise": MODEL.manifest.denoise, "fine_tune": MODEL.manifest.fine_tun
 FILES = [(part, file) for part, networks in PARTS.items() for file in networks.networks if file.tile <= 256]
 
 
-def noisy_tiles(backend, seed=0):
-    """Tiles of a disc with noise, as the backend takes them."""
-    count, tile, _, channels = backend.ends.shape
-    v, u = np.ogrid[:tile, :tile]
-    disc = np.where(np.hypot(v - tile / 2, u - tile / 2) < tile / 3, 1, 0)[None, :, :, None]
-    noise = np.random.default_rng(seed).normal(scale=0.2, size=(count, tile, tile, channels))
-    tiles = (disc + noise).astype(np.float32)
-    return tiles if backend.ends.input_params is None else quantize(tiles, backend.ends.input_params)[0]
-
-
-@pytest.fixture(params=FILES, ids=lambda entry: entry[1].file)
-def backend(request):
-    _, file = request.param
-    opened = LiteRT(MODEL.path(file.file, file.sha256), threads=2)
-    yield opened
-    opened.close()
-
-
-def test_an_answer_is_the_callers_and_the_next_inference_does_not_change_it(backend):
-    first = backend.infer(noisy_tiles(backend))
-    kept = first.copy()
-    second = backend.infer(noisy_tiles(backend, seed=1))
-    np.testing.assert_array_equal(first, kept)
-    assert not np.array_equal(first, second)
-
-
-def test_the_same_tiles_get_the_same_answer(backend):
-    tiles = noisy_tiles(backend)
-    np.testing.assert_array_equal(backend.infer(tiles), backend.infer(tiles))
-
-
-def test_closing_twice_does_nothing_and_a_closed_network_says_so(backend):
-    backend.close()
-    backend.close()
-    with pytest.raises(RuntimeError, match="closed"):
-        backend.infer(noisy_tiles(backend))
-
-
 @pytest.mark.parametrize(("part", "file"), [pair for pair in FILES if pair[1].precision == "int8"])
 def test_int8_threads_do_not_change_the_answer(part, file):
     path = MODEL.path(file.file, file.sha256)
     one, two = LiteRT(path, threads=1), LiteRT(path, threads=2)
-    tiles = noisy_tiles(one)
+    tiles = reference_tiles(one.ends)
     np.testing.assert_array_equal(one.infer(tiles), two.infer(tiles), err_msg=part)
 
 
@@ -74,7 +39,7 @@ def test_int8_answers_lie_near_the_float_ones():
         if part == "denoise"
     }
     exact, coded = by_precision["float", 256], by_precision["int8", 256]
-    tiles = noisy_tiles(exact)
+    tiles = reference_tiles(exact.ends)
     codes, _ = quantize(tiles, coded.ends.input_params)
     difference = dequantize(coded.infer(codes), coded.ends.output_params) - exact.infer(tiles)
     assert np.sqrt(np.square(difference).mean()) < 0.02
@@ -91,7 +56,8 @@ def test_a_file_that_is_no_network_is_refused_by_its_identifier(tmp_path, conten
 
 
 def small_network():
-    return MODEL.path(*next((file.file, file.sha256) for part, file in FILES if part == "fine_tune"))
+    part = MODEL.manifest.fine_tune
+    return MODEL.path(*next((file.file, file.sha256) for file in part.networks if file.precision == "int8"))
 
 
 @pytest.mark.parametrize("share", [0.02, 0.3, 0.6, 0.95])
@@ -187,9 +153,44 @@ def test_a_zero_point_that_is_no_code_is_refused(tmp_path):
         LiteRT(edited(tmp_path, change), threads=1)
 
 
-def test_the_ends_that_stand_in_the_file_are_those_the_interpreter_tells(backend, request):
-    _, file = request.node.callspec.params["backend"]
-    assert ends_in(check_graph(MODEL.path(file.file, file.sha256))) == backend.ends
+@pytest.mark.parametrize("file", [file for _, file in FILES], ids=lambda file: file.file)
+def test_the_ends_that_stand_in_the_file_are_those_the_interpreter_tells(file):
+    path = MODEL.path(file.file, file.sha256)
+    assert ends_in(check_graph(path)) == LiteRT(path, threads=1).ends
+
+
+def compiled(folder):
+    """A file with the operator of Google's compiler and the name that it gives, beside what it was compiled from."""
+    (folder / "network.tflite").write_bytes(small_network().read_bytes())
+    model = flatbuffer_utils.read_model(str(small_network()))
+    graph, code = model.subgraphs[0], schema.OperatorCodeT()
+    code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.CUSTOM
+    code.version, code.customCode = 1, COMPILED.encode()
+    model.operatorCodes, (operator, *_) = [code], graph.operators
+    operator.opcodeIndex, operator.builtinOptions, operator.builtinOptionsType = 0, None, 0
+    operator.inputs, operator.outputs = graph.inputs, graph.outputs
+    graph.operators = [operator]
+    path = folder / "network_edgetpu.tflite"
+    path.write_bytes(bytes(flatbuffer_utils.convert_object_to_bytearray(model)))
+    return path
+
+
+@pytest.mark.parametrize("runtime", ["litert", "openvino"])
+def test_a_file_that_is_compiled_for_the_edge_tpu_is_told_with_what_runs_it_and_what_it_was_compiled_from(
+    tmp_path, catalogue, runtime
+):
+    if runtime == "openvino":
+        pytest.importorskip("openvino", reason="the extra `openvino` is not installed")
+    told = (
+        r"network_edgetpu\.tflite: is compiled for the Edge TPU and runs nowhere else: set runtime: edgetpu, or open "
+        r"the file that it was compiled from"
+    )
+    path = compiled(tmp_path)
+    with pytest.raises(ModelError, match=rf"{told}, network\.tflite beside it$"):
+        catalogue.backends[runtime].open(path, Placement())
+    path.with_name("network.tflite").unlink()
+    with pytest.raises(ModelError, match=f"{told}$"):
+        catalogue.backends[runtime].open(path, Placement())
 
 
 @pytest.mark.parametrize("tile", [64, 128])
@@ -229,7 +230,7 @@ def test_tflite_runtime_takes_the_place_of_litert_and_says_that_files_go_uncheck
     assert (probe.works, probe.told, probe.version) == (True, "the CPU, through tflite-runtime", "2.14.0")
     backend = LiteRT(small_network(), threads=2)
     assert backend.told == "tflite-runtime 2.14.0 (files unchecked, which needs ai-edge-litert), 2 threads"
-    assert backend.infer(noisy_tiles(backend)).shape == (1, 64, 64)
+    assert backend.infer(reference_tiles(backend.ends)).shape == (1, 64, 64)
 
 
 def test_tflite_runtime_beside_numpy_2_is_refused_before_it_is_imported(older):

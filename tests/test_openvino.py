@@ -6,10 +6,9 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from tomopy_edge.backend import Placement
-from tomopy_edge.errors import BackendError, ModelError
+from tomopy_edge.errors import ModelError
 from tomopy_edge.networks import litert, openvino
-from tomopy_edge.networks.choice import reference_tiles
+from tomopy_edge.networks.agreement import reference_tiles
 from tomopy_edge.networks.manifest import open_model
 
 MODEL = open_model("tomogan-compact")
@@ -69,11 +68,6 @@ def test_what_openvino_refuses_is_told_by_its_last_line(tmp_path, monkeypatch):
     path.write_bytes(b"\x1c\0\0\0TFL3" + bytes(100))
     with pytest.raises(ModelError, match=r"bad\.tflite: OpenVINO cannot run it: [^\n]*$"):
         openvino.OpenVINO(path, 1)
-
-
-def test_a_device_that_it_does_not_have_is_refused():
-    with pytest.raises(BackendError, match="runtime openvino: has no device 'usb:0', only cpu"):
-        openvino.ENTRY.open(network("int8"), Placement(device="usb:0"))
 
 
 @needed

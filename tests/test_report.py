@@ -3,6 +3,7 @@
 from datetime import datetime, timezone
 
 from tomopy_edge.job import Tally
+from tomopy_edge.processor import processor_name
 from tomopy_edge.recipe import parse_recipe
 from tomopy_edge.report import make_report
 
@@ -28,6 +29,7 @@ def test_times_are_per_slice_and_measures_are_summed_up(catalogue):
     assert report.measures == {"denoise": {"seam index": {"median": 1.01, "worst": 1.5, "slices": 3}}}
     assert report.started == "2026-11-22T09:30:00+00:00"
     assert report.versions["numpy"] != "not installed"
+    assert report.machine["processor"] == processor_name()
     assert report.lines() == [
         "minus_log: 3 transmissions clipped",
         "find_center: vo found the axis",

@@ -11,6 +11,7 @@ from tomopy_edge.data import Sinograms
 from tomopy_edge.errors import DataError, PluginError
 from tomopy_edge.job import Job
 from tomopy_edge.stages.remove_stripes import (
+    ENTRY,
     RemoveStripesOptions,
     remove_stripes,
     settle_remove_stripes,
@@ -63,6 +64,13 @@ def test_a_row_depends_on_itself_alone(method):
         alone = Sinograms(chunk.line_integrals[row : row + 1], chunk.theta)
         got = remove_stripes(alone, RemoveStripesOptions(method=method), Job(ncore=1))
         np.testing.assert_array_equal(got.line_integrals[0], whole[row])
+
+
+def test_none_needs_no_tomopy(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tomopy", None)
+    ENTRY.check(RemoveStripesOptions(method="none", library="tomopy"), None)
+    with pytest.raises(PluginError, match="not installed"):
+        ENTRY.check(RemoveStripesOptions(library="tomopy"), None)
 
 
 def test_none_leaves_all_in_place():

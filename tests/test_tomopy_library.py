@@ -6,13 +6,31 @@ from types import ModuleType
 import pytest
 
 from tomopy_edge.errors import PluginError
-from tomopy_edge.tomopy_library import FAMILIAR, require_tomopy
+from tomopy_edge.tomopy_library import FAMILIAR, expect_tomopy, require_tomopy
 
 
-def test_a_missing_tomopy_says_where_to_get_it(monkeypatch):
+@pytest.mark.parametrize("ask", [expect_tomopy, require_tomopy])
+def test_a_missing_tomopy_says_where_to_get_it(monkeypatch, ask):
     monkeypatch.setitem(sys.modules, "tomopy", None)
-    with pytest.raises(PluginError, match="conda install"):
-        require_tomopy()
+    with pytest.raises(PluginError, match=r"TomoPy was asked for and is not installed; .*conda install"):
+        ask()
+
+
+@pytest.mark.parametrize("ask", [expect_tomopy, require_tomopy])
+def test_a_folder_that_has_the_name_alone_is_not_taken_for_an_installed_package(monkeypatch, tmp_path, ask):
+    (tmp_path / "tomopy").mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "tomopy", raising=False)
+    with pytest.raises(PluginError, match="is not installed"):
+        ask()
+
+
+def test_tomopy_is_expected_without_being_imported(monkeypatch, tmp_path):
+    (tmp_path / "tomopy.py").write_text("raise AssertionError('imported')")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "tomopy", raising=False)
+    expect_tomopy()
+    assert "tomopy" not in sys.modules
 
 
 def test_another_package_of_the_name_is_refused(monkeypatch):

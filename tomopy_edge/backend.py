@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from numbers import Integral
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tomopy_edge.codes import QuantParams
+from tomopy_edge.errors import BackendError, ModelError
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,34 @@ class Ends:
         return np.float32 if self.io == "float32" else np.int8
 
 
+def slice_shape(
+    inputs: Sequence[Sequence[Any]], outputs: Sequence[Sequence[Any]], source: Path
+) -> tuple[int, int, int, int]:
+    """Return the shape (tile, y, x, channel) that a network for slices takes at once.
+
+    Parameters
+    ----------
+    inputs, outputs : shapes of all that it takes and gives; an edge that is left open is no number, or none above 0
+    source : the file, for errors
+
+    Raises
+    ------
+    ModelError : where there is not one input (tile, y, x, channel) and one output (tile, y, x, 1), of fixed shapes
+    """
+    if (len(inputs), len(outputs)) != (1, 1):
+        raise ModelError(f"{source}: expected one input and one output, got {len(inputs)} and {len(outputs)}")
+    taken, given = (
+        tuple(int(edge) if isinstance(edge, Integral) else edge for edge in shape) for shape in (*inputs, *outputs)
+    )
+    fixed = all(isinstance(edge, int) and edge > 0 for edge in taken)
+    if len(taken) != 4 or not fixed or given != (*taken[:3], 1):  # noqa: PLR2004 - tile, y, x, channel
+        raise ModelError(
+            f"{source}: expected an input (tile, y, x, channel) and an output (tile, y, x, 1) of fixed shapes, got "
+            f"{taken} and {given}"
+        )
+    return taken
+
+
 class Backend(ABC):
     """One network, loaded and ready. Delegates, buffers and device memory stay behind this line.
 
@@ -46,7 +77,13 @@ class Backend(ABC):
     ----------
     ends : what the network takes and gives
     told : what runs it, for reports, such as "LiteRT 2.3.0, 2 threads"
+
+    Attributes
+    ----------
+    at_once : tiles that it works on at the same time; slices of fewer tiles are given together
     """
+
+    at_once = 1
 
     def __init__(self, ends: Ends, told: str) -> None:
         self.ends, self.told = ends, told
@@ -132,6 +169,16 @@ class Placement:
     device: str | None = None
     tile: int | None = None
     note: Callable[[str], None] = keep_silent
+
+    def expect_cpu(self, runtime: str) -> None:
+        """Check that no device is named but the CPU, for runtimes that have no other.
+
+        Raises
+        ------
+        BackendError : where one is
+        """
+        if self.device not in {None, "cpu"}:
+            raise BackendError(f"runtime {runtime}: has no device {self.device!r}, only cpu; leave device out")
 
 
 @dataclass(frozen=True)

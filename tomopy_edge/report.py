@@ -12,6 +12,7 @@ from statistics import median
 from typing import Any
 
 from tomopy_edge.job import Tally, available_cores
+from tomopy_edge.processor import board_name, processor_name
 from tomopy_edge.recipe import Recipe
 
 PACKAGES = ("tomopy-edge", "numpy", "scipy", "numba", "algotom", "scikit-image", "ai-edge-litert", "h5py", "tifffile")
@@ -36,7 +37,7 @@ class Report:
     notes : stage -> sentences about what was assumed, chosen or found
     measures : stage -> quantity -> {"median", "worst", "slices"}
     versions : package -> version
-    machine : processor, cores, system
+    machine : processor, board, cores, system, Python
     """
 
     scan: dict[str, Any]
@@ -100,7 +101,8 @@ def make_report(
         },
         versions={package: _version(package) for package in PACKAGES},
         machine={
-            "processor": _processor(),
+            "processor": processor_name(),
+            "board": board_name(),
             "cores": available_cores(),
             "system": platform.platform(),
             "python": platform.python_version(),
@@ -117,12 +119,3 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return "not installed"
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    named = (line.partition(":")[2].strip() for line in lines if line.startswith(("model name", "Model")))
-    return next(named, platform.machine())

@@ -11,10 +11,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tomopy_edge.backend import Backend, Ends, Placement, Probe
+from tomopy_edge.backend import Backend, Ends, Placement, Probe, slice_shape
 from tomopy_edge.codes import HIGHEST, LOWEST, QuantParams
 from tomopy_edge.errors import BackendError, ModelError
 from tomopy_edge.hookspecs import BackendEntry
+from tomopy_edge.networks.edge_tpu import COMPILED
 from tomopy_edge.networks.resizing import with_tile
 from tomopy_edge.networks.tflite_graph import Graph, Tensor, read_graph
 
@@ -100,7 +101,7 @@ class LiteRT(Backend):
             interpreter = package.make(model_content=content, num_threads=threads)
             interpreter.allocate_tensors()
         except (OSError, RuntimeError, ValueError) as error:
-            raise ModelError(f"{path}: is damaged, or {package.name} has no kernel for it: {error}") from None
+            raise refused(path, f"is damaged, or {package.name} has no kernel for it", str(error)) from None
         ends, self._input, self._output = ends_of(interpreter, path)
         unchecked = "" if package.reads else f" (files unchecked, which needs {PACKAGE})"
         told = f"{package.name} {package.version}{unchecked}, {threads} thread{'s' * (threads != 1)}"
@@ -115,6 +116,25 @@ class LiteRT(Backend):
 
     def _free(self) -> None:
         self._interpreter = None
+
+
+def refused(path: Path, why: str, told: str) -> ModelError:
+    """Return the error of a .tflite file that a runtime of the CPU does not open.
+
+    Parameters
+    ----------
+    why : what is likely, before what the runtime says of it; not told of files that are compiled for the Edge TPU
+    told : what the runtime says; it names the operator that it does not know
+    """
+    if COMPILED not in told:
+        return ModelError(f"{path}: {why}: {told}")
+    # Google's compiler puts "_edgetpu" into the name, and so does tomopy-edge compile.
+    source = path.with_name(path.name.replace("_edgetpu.tflite", ".tflite"))
+    known = f", {source.name} beside it" if source != path and source.is_file() else ""
+    return ModelError(
+        f"{path}: is compiled for the Edge TPU and runs nowhere else: set runtime: edgetpu, or open the file that it "
+        f"was compiled from{known}"
+    )
 
 
 def ends_of(interpreter: Any, path: Path) -> tuple[Ends, int, int]:
@@ -151,15 +171,8 @@ def _details(tensor: Tensor) -> dict[str, Any]:
 
 
 def _ends(inputs: list[dict[str, Any]], outputs: list[dict[str, Any]], path: Path) -> Ends:
-    if len(inputs) != 1 or len(outputs) != 1:
-        raise ModelError(f"{path}: expected one input and one output, got {len(inputs)} and {len(outputs)}")
+    shape = slice_shape([end["shape"] for end in inputs], [end["shape"] for end in outputs], path)
     taken, given = inputs[0], outputs[0]
-    shape = tuple(int(edge) for edge in taken["shape"])
-    if len(shape) != 4 or tuple(given["shape"]) != (*shape[:3], 1):  # noqa: PLR2004 - tile, y, x, channel
-        raise ModelError(
-            f"{path}: expected an input (tile, y, x, channel) and an output (tile, y, x, 1), "
-            f"got {shape} and {tuple(given['shape'])}"
-        )
     if taken["dtype"] != given["dtype"]:
         kinds = " and ".join(np.dtype(end["dtype"]).name for end in (taken, given))
         raise ModelError(f"{path}: expected an input and an output of one type, got {kinds}")
@@ -224,6 +237,7 @@ def _probe() -> Probe:
 
 
 def _open(path: Path, placement: Placement) -> Backend:
+    placement.expect_cpu("litert")
     return LiteRT(path, placement.threads)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from tomopy_edge.backend import Backend, Ends, Placement, Probe
+from tomopy_edge.backend import Backend, Ends, Placement, Probe, slice_shape
 from tomopy_edge.errors import BackendError, ModelError
 from tomopy_edge.hookspecs import BackendEntry
 from tomopy_edge.networks.manifest import open_model
@@ -129,18 +129,11 @@ def _cause(kind: str, otherwise: Any) -> str:
 
 def _ends(session: Any, path: Path) -> Ends:
     inputs, outputs = session.get_inputs(), session.get_outputs()
-    if len(inputs) != 1 or len(outputs) != 1:
-        raise ModelError(f"{path}: expected one input and one output, got {len(inputs)} and {len(outputs)}")
-    taken, given = inputs[0], outputs[0]
-    shape, answered = tuple(taken.shape), tuple(given.shape)
     # An edge that is left open is a name, or None.
-    if len(shape) != 4 or not all(isinstance(edge, int) for edge in shape) or answered != (*shape[:3], 1):  # noqa: PLR2004 - tile, y, x, channel
-        raise ModelError(
-            f"{path}: expected an input (tile, y, x, channel) and an output (tile, y, x, 1) of fixed shapes, got "
-            f"{shape} and {answered}"
-        )
-    if (taken.type, given.type) != ("tensor(float)", "tensor(float)"):
-        raise ModelError(f"{path}: expected float32 at both ends, got {taken.type} and {given.type}")
+    shape = slice_shape([end.shape for end in inputs], [end.shape for end in outputs], path)
+    kinds = inputs[0].type, outputs[0].type
+    if kinds != ("tensor(float)", "tensor(float)"):
+        raise ModelError(f"{path}: expected float32 at both ends, got {' and '.join(kinds)}")
     return Ends(shape)
 
 

@@ -9,10 +9,9 @@ from typing import Any
 from numpy.typing import NDArray
 
 from tomopy_edge.backend import Backend, Placement, Probe
-from tomopy_edge.errors import BackendError, ModelError
 from tomopy_edge.hookspecs import BackendEntry
-from tomopy_edge.networks.choice import prove
-from tomopy_edge.networks.litert import check_graph, ends_in
+from tomopy_edge.networks.agreement import prove
+from tomopy_edge.networks.litert import check_graph, ends_in, refused
 
 SETTINGS = {
     "PERFORMANCE_HINT": "LATENCY",
@@ -46,7 +45,7 @@ class OpenVINO(Backend):
             network.reshape(list(ends.shape))  # the batch may stand open in the file
             compiled = openvino.compile_model(network, "CPU", {**SETTINGS, "INFERENCE_NUM_THREADS": threads})
         except RuntimeError as error:
-            raise ModelError(f"{path}: OpenVINO cannot run it: {_reason(error)}") from None
+            raise refused(path, "OpenVINO cannot run it", _reason(error)) from None
         super().__init__(ends, f"OpenVINO {version('openvino')}, {threads} thread{'s' * (threads != 1)}")
         self._request: Any = compiled.create_infer_request()
 
@@ -77,8 +76,7 @@ def _probe() -> Probe:
 
 
 def _open(path: Path, placement: Placement) -> Backend:
-    if placement.device not in {None, "cpu"}:
-        raise BackendError(f"runtime openvino: has no device {placement.device!r}, only cpu; leave device out")
+    placement.expect_cpu("openvino")
     return OpenVINO(path, placement.threads)
 
 

@@ -18,7 +18,7 @@ from tomopy_edge.errors import DataError
 from tomopy_edge.hookspecs import Reconstructor, ReconstructorEntry
 from tomopy_edge.job import Job
 from tomopy_edge.options import options
-from tomopy_edge.tomopy_library import require_tomopy
+from tomopy_edge.tomopy_library import expect_tomopy, require_tomopy
 
 UNFILTERED = (
     "algorithm: TomoPy's 'fbp' back-projects without a filter, so its slices are a blur in no unit; "
@@ -69,6 +69,11 @@ def create_tomopy(chosen: TomopyOptions, job: Job) -> Reconstructor:
     PluginError : where TomoPy is not installed, or what is installed is not TomoPy
     """
     return _through_recon(chosen.algorithm, chosen.options, job)
+
+
+def check_tomopy(chosen: Any, catalogue: Any) -> None:  # noqa: ARG001 - the form that every `check` has
+    """Raise a `PluginError` where TomoPy is not installed."""
+    expect_tomopy()
 
 
 def _through_recon(algorithm: str, settings: dict[str, Any], job: Job) -> Reconstructor:
@@ -126,6 +131,10 @@ def _volume(slices: Any, sinograms: Sinograms) -> Volume:
 
 
 ENTRIES = (
-    ReconstructorEntry("gridrec", "TomoPy's gridrec, where TomoPy is installed", GridrecOptions, create_gridrec),
-    ReconstructorEntry("tomopy", "Any algorithm of TomoPy, where it is installed", TomopyOptions, create_tomopy),
+    ReconstructorEntry(
+        "gridrec", "TomoPy's gridrec, where TomoPy is installed", GridrecOptions, create_gridrec, check_tomopy
+    ),
+    ReconstructorEntry(
+        "tomopy", "Any algorithm of TomoPy, where it is installed", TomopyOptions, create_tomopy, check_tomopy
+    ),
 )
