@@ -3,8 +3,8 @@
 # make bench  prints speed and quality figures; takes its time
 # make test-aarch64   the wheel on an emulated arm64 machine, compared with this one; downloads what it needs, and fills
 #                     1.5 GB of FOLDER, if named, which is used again
-# make test-small     the most memory that slices of 2560 x 2560 take, against 1 GB; under that limit where systemd, or a
-#                     control group that GROUP names, can set it
+# make test-small     the most memory that slices of 2560 x 2560 take under a limit of 1 GB: that of systemd, of a control
+#                     group (below GROUP, if named, else below our own), or of ulimit
 
 PYTHON ?= python3
 BIN := .venv/bin

@@ -84,7 +84,7 @@ def test_a_precision_is_that_of_the_network():
 def test_fine_tune_follows_its_partner_where_it_is_asked_for():
     made = stages("--model", "tomogan-compact", "--fine-tune")
     assert made["denoise"]["options"] == {"model": "tomogan-compact", "precision": "int8-ptq"}
-    assert made["fine_tune"] == {"model": "tomogan-compact", "precision": "int8"}
+    assert made["fine_tune"] == {"model": "tomogan-compact"}
     with pytest.raises(DataError, match="--fine-tune: a chained network has the Fine-Tune network in it"):
         stages("--fine-tune", "--precision", "chained")
 

@@ -2,7 +2,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tomopy_edge.contact_sheet import CAPTION, GAP, HEADER, MARGIN, Layout, Units, contact_sheet, most_structured
+from tomopy_edge.contact_sheet import (
+    CAPTION,
+    GAP,
+    HEADER,
+    MARGIN,
+    Layout,
+    Units,
+    contact_sheet,
+    most_structured,
+    shown,
+)
 from tomopy_edge.drawing import COLD, WARM, Scale
 from tomopy_edge.errors import DataError, OutputError
 
@@ -15,9 +25,13 @@ def slices(size=200, count=2):
     return noisy, clean
 
 
+def draw(noisy, clean, rows, path, **manner):
+    contact_sheet([shown(*one) for one in zip(rows, noisy, clean, strict=True)], path, **manner)
+
+
 def test_the_sheet_shows_each_slice_whole_and_enlarged(tmp_path):
     noisy, clean = slices()
-    contact_sheet(noisy, clean, [3, 7], tmp_path / "sheet.png", pixel_size=2.2, title="a disc")
+    draw(noisy, clean, [3, 7], tmp_path / "sheet.png", pixel_size=2.2, title="a disc")
     with Image.open(tmp_path / "sheet.png") as sheet:
         edge = Layout.of((200, 200)).edge
         assert sheet.format == "PNG"
@@ -36,27 +50,31 @@ def test_the_sheet_shows_each_slice_whole_and_enlarged(tmp_path):
 
 def test_slices_that_do_not_belong_together_are_refused(tmp_path):
     noisy, clean = slices()
-    for raw, denoised, rows in ((noisy, clean[:1], [0]), (noisy, clean, [0]), (noisy[0], clean[0], [0])):
-        with pytest.raises(DataError, match=r"needs the same slices \(z, y, x\) twice and a row for each"):
-            contact_sheet(raw, denoised, rows, tmp_path / "sheet.png")
+    for raw, denoised in ((noisy[0], clean[0, 1:]), (noisy, clean)):
+        with pytest.raises(DataError, match=r"row 7: expected the same slice \(y, x\) twice"):
+            shown(7, raw, denoised)
+    one, other = shown(0, noisy[0], clean[0]), shown(1, noisy[1, 1:], clean[1, 1:])
+    for unlike in ([], [one, other]):
+        with pytest.raises(DataError, match="needs slices of one size"):
+            contact_sheet(unlike, tmp_path / "sheet.png")
 
 
 def test_a_sheet_that_cannot_be_written_is_an_output_error(tmp_path):
     with pytest.raises(OutputError, match="cannot be written"):
-        contact_sheet(*slices(64, 1), [0], tmp_path / "absent" / "sheet.png")
+        draw(*slices(64, 1), [0], tmp_path / "absent" / "sheet.png")
 
 
 @pytest.mark.parametrize("value", [0.0, 0.5])
 def test_slices_without_any_contrast_still_make_a_sheet(tmp_path, value):
     flat = np.full((1, 40, 40), value, np.float32)
-    contact_sheet(flat, flat, [0], tmp_path / "sheet.png")
+    draw(flat, flat, [0], tmp_path / "sheet.png")
     assert (tmp_path / "sheet.png").exists()
 
 
 @pytest.mark.parametrize("shape", [(8, 8), (300, 301), (100, 64), (1025, 1025)])
 def test_slices_of_any_size_make_a_sheet(tmp_path, shape):
     noisy = np.random.default_rng(0).normal(size=(1, *shape)).astype(np.float32)
-    contact_sheet(noisy, noisy / 2, [0], tmp_path / "sheet.png")
+    draw(noisy, noisy / 2, [0], tmp_path / "sheet.png")
     assert (tmp_path / "sheet.png").exists()
 
 

@@ -7,8 +7,8 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "tomopy_edge"
 LAYERS = [
-    {"codes", "compiler", "errors", "version", "shipped", "text_table", "yaml_text"},
-    {"data", "options", "strict", "progress", "tomopy_library"},
+    {"codes", "compiler", "errors", "version", "shipped", "system_files", "text_table", "yaml_text"},
+    {"data", "memory", "options", "processor", "progress", "strict", "tomopy_library"},
     {"backend", "job"},
     {"hookspecs"},
     {"catalogue"},

@@ -1,12 +1,20 @@
 """Chunks flow through the stages, and where they were cut shows nowhere."""
 
+import gc
+import weakref
+from contextlib import contextmanager
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tomopy_edge.data import Volume
-from tomopy_edge.pipeline import rows_that_fit, with_neighbours
+from tomopy_edge.errors import DataError
+from tomopy_edge.hookspecs import StageEntry, Step
+from tomopy_edge.job import Job
+from tomopy_edge.pipeline import Span, rows_that_fit, sample_rows, stream, with_neighbours
+from tomopy_edge.recipe import Block, Recipe
 
 
 def volumes(sizes):
@@ -32,8 +40,67 @@ def test_no_volume_has_no_neighbours():
     assert list(with_neighbours(iter([]), 1)) == []
 
 
+@pytest.mark.parametrize(
+    ("angles", "columns", "rows"), [(1000, 1024, 8), (1500, 2560, 4), (3000, 4096, 2), (10**6, 10**5, 2)]
+)
+def test_of_large_rows_fewer_are_a_sample(angles, columns, rows):
+    first, last = sample_rows(Span(100, 200, 300), angles, columns)
+    assert last - first == rows
+    assert first + last in {299, 300, 301}
+
+
+@pytest.mark.parametrize(
+    ("span", "sample"), [(Span(0, 2, 50), (0, 8)), (Span(49, 50, 50), (42, 50)), (Span(0, 3, 3), (0, 3))]
+)
+def test_the_sample_lies_beyond_a_short_span_and_within_the_scan(span, sample):
+    assert sample_rows(span, 100, 100) == sample
+
+
 @pytest.mark.parametrize("memory", [0, 10**6, 10**9, 10**12])
 def test_the_chunk_is_even_and_never_nothing(memory):
     fitting = rows_that_fit(2000, 2560, memory)
     assert 2 <= fitting <= 64
     assert fitting % 2 == 0
+
+
+def made_of(*steps):
+    def opened(step):
+        @contextmanager
+        def entered(_options, _job):
+            yield step
+
+        return entered
+
+    blocks = (
+        Block(StageEntry(f"stage{n}", "", None, Volume, Volume, opened(step)), None) for n, step in enumerate(steps)
+    )
+    return Recipe(tuple(blocks))
+
+
+def test_what_a_stage_took_is_free_while_the_stages_after_it_work():
+    made = []
+
+    def through(volume):
+        gc.collect()
+        # What this stage was given, and nothing before it.
+        assert [one() for one in made if one() is not None and one() is not volume] == []
+        fresh = Volume(volume.slices + 1, first_row=volume.first_row)
+        made.append(weakref.ref(fresh))
+        return fresh
+
+    flow = stream(made_of(*[Step(through)] * 3), lambda *_: volumes([2, 2]), Span(5, 9, 20), Job())
+    for volume in flow:
+        assert len(volume.slices) == 2
+        del volume
+    assert len(made) == 6
+
+
+def test_where_memory_ends_the_stage_is_named():
+    def end(_volume):
+        raise MemoryError("Unable to allocate 9 GiB")
+
+    flow = stream(made_of(Step(end)), lambda *_: volumes([2]), Span(5, 7, 20), Job())
+    with pytest.raises(
+        DataError, match=r"stage0: there is not enough memory \(Unable to allocate 9 GiB\); work on fewer"
+    ):
+        list(flow)

@@ -65,7 +65,7 @@ def test_without_a_precision_the_slices_are_those_of_the_advised_one_alone(model
 @pytest.mark.parametrize(("model", "partner"), [("tomogan", "int8"), ("tomogan-compact", "int8-ptq")])
 def test_fine_tune_follows_where_it_is_asked_for_behind_the_network_it_was_trained_on(model, partner):
     chosen = {"denoiser": "tomogan", "options": {"model": model, "precision": partner}}
-    fine_tune = {"model": model, "precision": "int8"}
+    fine_tune = {"model": model}
     assert network_stages("tomogan", model, fine_tune=True) == [{"denoise": chosen}, {"fine_tune": fine_tune}]
     assert network_stages("tomogan", model, "float", fine_tune=True)[1] == {
         "fine_tune": {"model": model, "precision": "float"}

@@ -1,9 +1,5 @@
 """Which runtime runs a network, and what is said where one does not."""
 
-import os
-import re
-import signal
-import sys
 from dataclasses import replace
 
 import numpy as np
@@ -16,10 +12,9 @@ from tomopy_edge.denoisers.tomogan import NetworkOptions, check_network, settle_
 from tomopy_edge.errors import BackendError, ModelError, PluginError
 from tomopy_edge.hookspecs import BackendEntry
 from tomopy_edge.job import Job
-from tomopy_edge.networks import litert, probing, runtimes
+from tomopy_edge.networks import litert, runtimes
 from tomopy_edge.networks.manifest import open_model
-from tomopy_edge.networks.probing import probed
-from tomopy_edge.networks.runtimes import Wish, choose_file, settle_runtime, working
+from tomopy_edge.networks.runtimes import Wish, choose_file, partner_for, settle_runtime, working
 
 MODEL = open_model("tomogan")
 NETWORKS = MODEL.manifest.denoise
@@ -33,28 +28,6 @@ def fails():
     return Probe(works=False, told="there is no such device; plug it in")
 
 
-def raises():
-    raise OSError("libthing.so.1: no such file")
-
-
-def aborts():
-    os.abort()
-
-
-def hangs():
-    signal.pause()
-
-
-def says_nothing():
-    sys.stderr.write("thing: license expired\n")
-    raise SystemExit(3)
-
-
-def chatters():
-    sys.stdout.write("Thing 1.0 (c) Thing\n")
-    return works()
-
-
 def entry(probe, name="thing", **more):
     return BackendEntry(name, "A thing", **{"reads": "tflite", "open": None, "probe": probe} | more)
 
@@ -65,46 +38,6 @@ def broken(name):
 
 def job(*entries):
     return Job(ncore=1, catalogue=Catalogue({}, {}, {}, {one.name: one for one in entries}))
-
-
-def test_a_runtime_that_works_says_what_it_runs_on_also_out_of_a_child():
-    assert probed(entry(works)) == probed(entry(works, risky=True)) == works()
-
-
-def test_what_libraries_print_around_the_answer_does_not_matter():
-    assert probed(entry(chatters, risky=True)) == works()
-
-
-@pytest.mark.parametrize(
-    ("probe", "told"),
-    [
-        (aborts, "the process that tried it was ended by SIGABRT"),
-        (says_nothing, r"ended with exit code 3 before it answered \(thing: license expired\)"),
-        (raises, r"ended with exit code 1 before it answered \(OSError: libthing.so.1: no such file\)"),
-    ],
-)
-def test_a_runtime_that_ends_its_process_is_a_sentence(probe, told):
-    found = probed(entry(probe, risky=True))
-    assert not found.works
-    assert re.search(told, found.told), found.told
-
-
-def test_a_runtime_that_hangs_is_given_up(monkeypatch):
-    monkeypatch.setattr(probing, "PATIENCE", 0.5)
-    found = probed(entry(hangs, name="hanging", risky=True))
-    assert (found.works, found.told) == (False, "it did not answer within 0.5 seconds")
-
-
-def test_a_probe_that_raises_or_answers_nothing_stops_nobody():
-    assert probed(entry(raises)).told == "trying it failed: OSError: libthing.so.1: no such file"
-    assert probed(entry(lambda: None)).told == "its probe answered None where a Probe is expected"
-
-
-def test_a_runtime_is_asked_once():
-    asked = []
-    one = entry(lambda: asked.append(1) or works())
-    assert probed(one) is probed(one)
-    assert asked == [1]
 
 
 def test_auto_takes_the_first_that_works_of_those_that_give_the_same_answers():
@@ -247,3 +180,48 @@ def test_auto_says_where_speed_costs_seams(chosen_from):
 def test_a_device_without_its_runtime_is_refused():
     with pytest.raises(ValueError, match="device: 'usb:0' is one of a runtime's devices; name the runtime too"):
         NetworkOptions(device="usb:0")
+
+
+def test_a_runtime_of_whole_slices_takes_tiles_of_the_edge_that_is_named():
+    whole = entry(works, whole=True, precisions=("float",))
+    file = choose_file(whole, NETWORKS, None, 512, (1000, 1000))
+    assert (file.tile, file.stride) == (512, 512 - 2 * file.halo)
+    assert NETWORKS.is_exact(file)
+
+
+@pytest.mark.parametrize("tile", [130, 16])
+def test_a_tile_that_leaves_nothing_or_does_not_suit_the_network_is_refused(tile):
+    with pytest.raises(ModelError, match=rf"tile: must be a multiple of \d+ above \d+ pixels, .*; got {tile}"):
+        choose_file(entry(works, whole=True, precisions=("float",)), NETWORKS, None, tile, (1000, 1000))
+
+
+@pytest.mark.parametrize("fallback", [True, False])
+def test_a_model_without_files_for_a_runtime_runs_on_another_where_the_recipe_allows_it(fallback):
+    device = entry(works, "device", reads="edgetpu")
+    options = NetworkOptions(runtime="device", fallback=fallback)
+    told = job(litert.ENTRY, device)
+    volume = Volume(np.random.default_rng(0).random((1, 64, 64), np.float32))
+    if fallback:
+        check_network(options, told.catalogue, "denoise")
+        assert settle_tomogan(options, volume, told).runtime == "litert"
+        assert "the model holds no network that it could run" in told.tally.notes["denoise"][0]
+        return
+    for refused in (
+        lambda: check_network(options, told.catalogue, "denoise"),
+        lambda: settle_tomogan(options, volume, told),
+    ):
+        with pytest.raises(ModelError, match="the model holds no network that it could run"):
+            refused()
+
+
+def test_before_fine_tune_a_runtime_runs_what_it_holds_of_what_that_was_trained_on():
+    compact = open_model("tomogan-compact").manifest.denoise
+    told = job(litert.ENTRY, entry(works, "onnx", reads="onnx"), entry(works, "float", precisions=("float",))).catalogue
+    assert [partner_for(name, compact, told) for name in ("auto", "litert", "onnx", "float")] == [
+        "int8-ptq",
+        "int8-ptq",
+        "int8",
+        "float",
+    ]
+    with pytest.raises(PluginError, match="no runtime is named 'flot'; did you mean 'float'"):
+        partner_for("flot", compact, told)

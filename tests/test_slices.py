@@ -160,3 +160,25 @@ def test_a_network_for_another_number_of_slices_is_refused(model):
         open_network(
             opened, networks, networks.networks[0], shape=(64, 64), threads=1, account=Account("denoise", Tally())
         )
+
+
+@pytest.mark.parametrize(("at_once", "asked"), [(1, [1, 1, 1, 1, 1]), (2, [2, 2, 1]), (8, [5])])
+def test_slices_of_one_tile_go_together_to_a_runtime_that_works_on_several(at_once, asked):
+    class Several(Middle):
+        def _run_all(self, tiles):
+            self.asked.append(len(tiles))
+            return super()._run_all(tiles)
+
+    network = Several(batch=1, channels=3)
+    network.at_once, network.asked = at_once, []
+    noisy = np.random.default_rng(0).normal(size=(7, 10, 10)).astype(np.float32)
+    clean, _ = run(network, noisy)
+    np.testing.assert_array_equal(clean, noisy[1:6])
+    assert network.asked == asked
+
+
+@pytest.mark.parametrize("params", [None, QuantParams(0.05, 0)])
+def test_slices_come_out_in_the_unit_they_went_in(params):
+    noisy = np.random.default_rng(0).normal(size=(2, 20, 20)).astype(np.float32)
+    network = SliceNetwork(Middle(params=params), TileGrid((20, 20), 16, 3, 10), Account("denoise", Tally()))
+    np.testing.assert_allclose(network(noisy / 8, np.float32(0.125)), network(noisy) / 8, rtol=1e-6)

@@ -84,3 +84,14 @@ def test_tomopy_is_asked_for_where_it_is_missing(monkeypatch):
 def test_options_without_a_meaning_are_refused_by_name(wrong, name):
     with pytest.raises(ValueError, match=rf"^{name}: "):
         RemoveOutliersOptions(**wrong)
+
+
+@pytest.mark.parametrize(("views", "size"), [(7, 2), (1, 1), (59, 3), (60, 2)])
+def test_where_the_views_are_cut_shows_nowhere(monkeypatch, views, size):
+    struck = noisy(100)
+    struck.sinograms[:, ::7, ::9] *= 5
+    whole = remove_outliers(struck, RemoveOutliersOptions(threshold=0.5, size=size), Job())
+    monkeypatch.setattr("tomopy_edge.stages.remove_outliers.VIEWS", views)
+    cut = remove_outliers(struck, RemoveOutliersOptions(threshold=0.5, size=size), Job())
+    np.testing.assert_array_equal(cut.sinograms, whole.sinograms)
+    assert (whole.sinograms != struck.sinograms).any()

@@ -111,14 +111,71 @@ class Layout:
         return _repeated(values[row : row + edge, column : column + edge], self.magnified)
 
 
+@dataclass(frozen=True)
+class Panel:
+    """What the sheet shows of one slice, raw, denoised or their difference.
+
+    Attributes
+    ----------
+    whole, part : (y, x), attenuation per pixel: the slice as a panel shows it, and its enlarged part
+    mean, std : within 95 % of the inscribed circle
+    """
+
+    whole: Float32
+    part: Float32
+    mean: float
+    std: float
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What the sheet shows of one row of the detector: a small part of the two slices that it was made of.
+
+    Attributes
+    ----------
+    row : of the detector
+    shape : (y, x) of the slices
+    box : the part that is enlarged
+    ends : attenuations that become black and white
+    raw, denoised, removed : the slice before and after denoising, and the difference
+    """
+
+    row: int
+    shape: tuple[int, ...]
+    box: Box
+    ends: tuple[float, float]
+    raw: Panel
+    denoised: Panel
+    removed: Panel
+
+
+def shown(row: int, raw: Float32, denoised: Float32) -> Shown:
+    """Return what the sheet shows of a slice, which need not be kept after that.
+
+    Parameters
+    ----------
+    row : of the detector
+    raw, denoised : (y, x), attenuation per pixel
+
+    Raises
+    ------
+    DataError : where they are not of one shape
+    """
+    if raw.shape != denoised.shape or raw.ndim != 2 or not raw.size:  # noqa: PLR2004 - axes
+        raise DataError(f"row {row}: expected the same slice (y, x) twice, got {raw.shape} and {denoised.shape}")
+    layout, circle = Layout.of(raw.shape), _circle(raw.shape, RADIUS)
+    box = most_structured(denoised, min(layout.edge // layout.magnified, *raw.shape))
+    low, high = (float(level) for level in np.percentile(denoised[circle], [LOW, HIGH]))
+
+    def panel(values: Float32) -> Panel:
+        inside = values[circle]
+        return Panel(layout.whole(values), layout.part(values, box), float(inside.mean()), float(inside.std()))
+
+    return Shown(row, raw.shape, box, (low, high), panel(raw), panel(denoised), panel(raw - denoised))
+
+
 def contact_sheet(
-    raw: Float32,
-    denoised: Float32,
-    rows: Sequence[int],
-    path: Path,
-    *,
-    pixel_size: float | None = None,
-    title: str = "Contact sheet",
+    slices: Sequence[Shown], path: Path, *, pixel_size: float | None = None, title: str = "Contact sheet"
 ) -> None:
     """Draw slices before and after denoising, and what was taken away.
 
@@ -128,29 +185,26 @@ def contact_sheet(
 
     Parameters
     ----------
-    raw, denoised : (z, y, x), attenuation per pixel: the slices to show
-    rows : detector row of each
+    slices : at least one, all of the same size
     path : the PNG to write
     pixel_size : micrometres; None gives lengths in pixels, and attenuation per pixel instead of per cm
     title : what was denoised and how, for the top line
 
     Raises
     ------
-    DataError : where the slices do not fit each other or there are none
+    DataError : where there are no slices, or of several sizes
     OutputError : where the file cannot be written
     """
-    if raw.shape != denoised.shape or raw.ndim != 3 or len(rows) != len(raw) or not raw.size:  # noqa: PLR2004 - axes
-        raise DataError(
-            f"a contact sheet needs the same slices (z, y, x) twice and a row for each, got {raw.shape}, "
-            f"{denoised.shape} and {len(rows)} rows"
-        )
-    units, layout = Units(pixel_size), Layout.of(raw.shape[1:])
+    shapes = {one.shape for one in slices}
+    if len(shapes) != 1:
+        raise DataError(f"a contact sheet needs slices of one size, got {len(slices)} slices of {len(shapes)} sizes")
+    units, layout = Units(pixel_size), Layout.of(shapes.pop())
     tall = CAPTION + 2 * layout.edge + 2 * GAP + SCALE
-    sheet = Sheet(2 * MARGIN + 3 * layout.edge + 2 * GAP, HEADER + len(rows) * tall + MARGIN - GAP)
+    sheet = Sheet(2 * MARGIN + 3 * layout.edge + 2 * GAP, HEADER + len(slices) * tall + MARGIN - GAP)
     sheet.write((MARGIN, 20), title, size=24)
     sheet.write((MARGIN, 52), _explanation(units, layout), ink=FAINT)
-    for number, row in enumerate(rows):
-        _draw_slice(sheet, HEADER + number * tall, f"row {row}", (raw[number], denoised[number]), (units, layout))
+    for number, one in enumerate(slices):
+        _draw_slice(sheet, HEADER + number * tall, one, (units, layout))
     sheet.save(path)
 
 
@@ -171,40 +225,35 @@ def most_structured(slice_: Float32, edge: int) -> Box:
     return int(row) * block, int(column) * block, edge
 
 
-def _draw_slice(sheet: Sheet, top: int, name: str, pair: tuple[Float32, Float32], manner: tuple[Units, Layout]) -> None:
-    (raw, denoised), (units, layout) = pair, manner
-    removed = raw - denoised
-    circle, panel = _circle(raw.shape, RADIUS), layout.edge
-    box = most_structured(denoised, min(panel // layout.magnified, *raw.shape))
-    low, high = (float(level) for level in np.percentile(denoised[circle], [LOW, HIGH]))
-    grey = Scale.grey(low, high)
-    for number, (words, values) in enumerate(
-        ((f"{name}   raw", raw), ("denoised", denoised), ("raw - denoised", removed))
+def _draw_slice(sheet: Sheet, top: int, slice_: Shown, manner: tuple[Units, Layout]) -> None:
+    units, layout = manner
+    edge, grey = layout.edge, Scale.grey(*slice_.ends)
+    for number, (words, panel) in enumerate(
+        ((f"row {slice_.row}   raw", slice_.raw), ("denoised", slice_.denoised), ("raw - denoised", slice_.removed))
     ):
-        left = MARGIN + number * (panel + GAP)
-        mean, std = (units.attenuation(float(moment)) for moment in (values[circle].mean(), values[circle].std()))
+        left = MARGIN + number * (edge + GAP)
+        mean, std = units.attenuation(panel.mean), units.attenuation(panel.std)
         sheet.write((left, top), words, size=LARGE)
-        sheet.write((left + panel, top + 2), f"mean {mean}, std {std} {units.name}", ink=FAINT, anchor="ra")
-        views = ((layout.whole(values), layout.zoom), (layout.part(values, box), layout.magnified))
-        for below, (view, zoom) in enumerate(views):
-            corner = (left, top + CAPTION + below * (panel + GAP))
+        sheet.write((left + edge, top + 2), f"mean {mean}, std {std} {units.name}", ink=FAINT, anchor="ra")
+        for below, (view, zoom) in enumerate(((panel.whole, layout.zoom), (panel.part, layout.magnified))):
+            corner = (left, top + CAPTION + below * (edge + GAP))
             # Averaged pixels of the difference are fainter, so it has a range of its own in each view.
-            scale = Scale.around_zero(_reach(view)) if values is removed else grey
+            scale = Scale.around_zero(_reach(view)) if panel is slice_.removed else grey
             sheet.paste(corner, view, scale)
-            sheet.outline(corner, panel, panel, FRAME)
-            length, told = units.bar(panel / 4 / zoom)
-            sheet.draw_length((left + 12, corner[1] + panel - 12), length * zoom, told)
+            sheet.outline(corner, edge, edge, FRAME)
+            length, told = units.bar(edge / 4 / zoom)
+            sheet.draw_length((left + 12, corner[1] + edge - 12), length * zoom, told)
             if scale.diverging:
                 told = f"±{units.attenuation(scale.high)} {units.name}"
-                sheet.write((left + panel - 12, corner[1] + panel - 12), told, anchor="rs", boxed=True)
-        row, column, edge = box
+                sheet.write((left + edge - 12, corner[1] + edge - 12), told, anchor="rs", boxed=True)
+        row, column, size = slice_.box
         corner_of_part = (left + column * layout.zoom, top + CAPTION + row * layout.zoom)
-        sheet.outline(corner_of_part, edge * layout.zoom, edge * layout.zoom, MARK, 2)
-    scales = top + CAPTION + 2 * panel + GAP + 8
+        sheet.outline(corner_of_part, size * layout.zoom, size * layout.zoom, MARK, 2)
+    scales = top + CAPTION + 2 * edge + GAP + 8
     ends = [units.attenuation(level) for level in (grey.low, grey.high)]
-    sheet.draw_scale((MARGIN, scales), 2 * panel + GAP, grey, ends, f"attenuation {units.name}")
-    right = MARGIN + 2 * (panel + GAP)
-    sheet.draw_scale((right, scales), panel, Scale.around_zero(1), ["-", "+"], "taken away; ends as stated above")
+    sheet.draw_scale((MARGIN, scales), 2 * edge + GAP, grey, ends, f"attenuation {units.name}")
+    right = MARGIN + 2 * (edge + GAP)
+    sheet.draw_scale((right, scales), edge, Scale.around_zero(1), ["-", "+"], "taken away; ends as stated above")
 
 
 def _reach(view: Float32) -> float:
@@ -227,5 +276,5 @@ def _repeated(values: Float32, times: int) -> Float32:
 def _circle(shape: tuple[int, ...], share: float) -> NDArray[np.bool_]:
     y, x = shape
     v, u = np.ogrid[:y, :x]
-    inside: NDArray[np.bool_] = np.hypot(v - (y - 1) / 2, u - (x - 1) / 2) <= share * min(y, x) / 2
+    inside: NDArray[np.bool_] = (2 * v - (y - 1)) ** 2 + (2 * u - (x - 1)) ** 2 <= (share * min(y, x)) ** 2
     return inside

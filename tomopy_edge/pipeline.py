@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from tomopy_edge.data import Volume
+from tomopy_edge.errors import DataError
 from tomopy_edge.hookspecs import Step, keep
 from tomopy_edge.job import Job
 from tomopy_edge.recipe import Block, Recipe
@@ -19,10 +20,15 @@ from tomopy_edge.recipe import Block, Recipe
 log = logging.getLogger(__name__)
 
 SAMPLE_ROWS = 8
-"""Rows from the middle of a scan on which the rotation axis and the unit of attenuation are found."""
+"""Rows from the middle of a scan, at most, on which the rotation axis and the unit of attenuation are found."""
 
-CHUNK_MEMORY = 2**30
-"""Bytes that the rows in flight may take where the caller does not choose their number."""
+SAMPLE_BYTES = 192 * 2**20
+"""What the sinograms and slices of the sample rows may take. It does not follow the machine: the same scan has the same
+sample, and so the same slices, wherever it is reconstructed."""
+
+CHUNK_BYTES, CHUNK_SHARE = 2**30, 0.25
+"""Of the memory that is free, the share that the rows in flight may take where the caller does not choose their number,
+and the bytes that they take at most: more of them make no run faster."""
 
 Read = Callable[[int, int], Iterable[Any]]
 """Yields the rows from the first to the one before the last, as adjacent chunks of the first stage's kind, in order."""
@@ -49,12 +55,6 @@ class Span:
         """Return the span with `margin` rows more on each side, as far as the scan has them."""
         return Span(max(self.first - margin, 0), min(self.last + margin, self.rows), self.rows)
 
-    @property
-    def middle(self) -> tuple[int, int]:
-        """The sample rows, first and the one after the last, from the middle: beyond the span too where it is short."""
-        first = max(0, min((self.first + self.last - SAMPLE_ROWS) // 2, self.rows - SAMPLE_ROWS))
-        return first, min(self.rows, first + SAMPLE_ROWS)
-
 
 def settle(recipe: Recipe, sample: Any, job: Job) -> Recipe:
     """Return `recipe` with every "find it" turned into what was found, so that it reproduces the run exactly.
@@ -75,8 +75,20 @@ def settle(recipe: Recipe, sample: Any, job: Job) -> Recipe:
 
 
 def _applied(block: Block, sample: Any, job: Job) -> Any:
-    with block.entry.open(block.options, job) as step:
+    with block.entry.open(block.options, job) as step, _memory_told(block.entry.name):
         return step.apply(next(with_neighbours([sample], step.neighbours)) if step.neighbours else sample)
+
+
+@contextmanager
+def _memory_told(stage: str) -> Iterator[None]:
+    """Raise a `DataError` where memory ends inside."""
+    try:
+        yield
+    except MemoryError as error:
+        raise DataError(
+            f"{stage}: there is not enough memory ({str(error) or 'it ran out'}); work on fewer rows at once (nchunk, "
+            "--nsino-per-chunk), on fewer threads (ncore), or end what else takes memory"
+        ) from None
 
 
 def _one_slice(sample: Any) -> Any:
@@ -113,12 +125,14 @@ def stream(recipe: Recipe, read: Read, span: Span, job: Job, observe: Observe | 
 
 def _through(name: str, step: Step, flow: Iterator[Any], job: Job, observe: Observe | None) -> Iterator[Any]:
     for chunk in flow:
-        with job.tally.timed(name, "total"):
-            made = step.apply(chunk)
-        log.debug("%s: %s", name, made)
+        with job.tally.timed(name, "total"), _memory_told(name):
+            made = [step.apply(chunk)]
+        log.debug("%s: %s", name, made[0])
         if observe is not None:
-            observe(name, made)
-        yield made
+            observe(name, made[0])
+        # Nothing is kept here while the stages after this one work: what they let go of is free.
+        del chunk
+        yield made.pop()
 
 
 def with_neighbours(volumes: Iterable[Volume], margin: int, span: Span | None = None) -> Iterator[Volume]:
@@ -142,10 +156,12 @@ def with_neighbours(volumes: Iterable[Volume], margin: int, span: Span | None = 
                 first_row=volume.first_row - (margin - spare),
             )
         held = dataclasses.replace(held, slices=np.concatenate([held.slices, volume.slices]))
+        del volume
         ready = len(held.slices) - 2 * margin
         if ready > 0:
             yield held
-            held = dataclasses.replace(held, slices=held.slices[ready:], first_row=held.first_row + ready)
+            # A copy: a part of an array keeps all of it in memory.
+            held = dataclasses.replace(held, slices=held.slices[ready:].copy(), first_row=held.first_row + ready)
     if held is not None:
         end = held.first_row + len(held.slices)
         missing = margin if span is None else span.last + margin - end
@@ -154,11 +170,22 @@ def with_neighbours(volumes: Iterable[Volume], margin: int, span: Span | None = 
             yield dataclasses.replace(held, slices=np.concatenate([held.slices, after]))
 
 
+def sample_rows(span: Span, angles: int, columns: int) -> tuple[int, int]:
+    """Return the rows on which a recipe is settled, the first and the one after the last, in the middle of `span`.
+
+    They are fewer where rows are large, and lie beyond the span too where that is short.
+    """
+    row = 4 * (angles * columns + columns * columns)
+    count = min(max(SAMPLE_BYTES // row, 2), SAMPLE_ROWS)
+    first = max(0, min((span.first + span.last - count) // 2, span.rows - count))
+    return first, min(span.rows, first + count)
+
+
 def rows_that_fit(angles: int, columns: int, memory: int) -> int:
-    """Return how many rows of a scan to work on at once within about `memory` bytes.
+    """Return how many rows of a scan to work on at once where `memory` bytes are free.
 
     A row is held as counts, transmission, line integrals and the stages' working copies of them, and as the slice that
     comes out of it, before and after the denoiser: about eight float32 copies of each.
     """
     row = 8 * 4 * (angles * columns + columns * columns)
-    return int(min(max(memory // row, 2), 64)) // 2 * 2
+    return min(max(int(min(CHUNK_SHARE * memory, CHUNK_BYTES)) // row, 2), 64) // 2 * 2

@@ -14,8 +14,10 @@ from tomopy_edge.catalogue import Catalogue
 from tomopy_edge.data import Float32, Float64, Sinograms
 from tomopy_edge.errors import DataError
 from tomopy_edge.job import Job, Tally, at_least_one, available_cores
+from tomopy_edge.memory import free_memory, spare_memory
 from tomopy_edge.networks.manifest import open_model
-from tomopy_edge.pipeline import CHUNK_MEMORY, Span, rows_that_fit, settle, stream
+from tomopy_edge.networks.runtimes import AUTO, partner_for
+from tomopy_edge.pipeline import Span, rows_that_fit, sample_rows, settle, stream
 from tomopy_edge.plugins import load_catalogue
 from tomopy_edge.readers.arrays import ArrayScan
 from tomopy_edge.recipe import Recipe, parse_recipe
@@ -99,6 +101,7 @@ def recon_and_denoise(  # noqa: PLR0913 - TomoPy's names, all but the first two 
     """
     catalogue = catalogue or load_catalogue()
     job = Job(ncore=at_least_one("ncore", ncore, available_cores()), tally=tally or Tally(), catalogue=catalogue)
+    spare_memory()
     scan = _array_scan(tomo, theta, flat, dark, sinogram_order=sinogram_order)
     for sentence in scan.notes:
         job.tally.note("read", sentence)
@@ -109,13 +112,13 @@ def recon_and_denoise(  # noqa: PLR0913 - TomoPy's names, all but the first two 
     stages.append({"reconstruct": {"algorithm": "fbp" if callable(algorithm) else algorithm, "mask": mask}})
     if filter_name is not None and not callable(algorithm):
         stages[-1]["reconstruct"]["options"] = {"filter_name": filter_name}
-    stages += network_stages(denoiser, model, precision, runtime, fine_tune=fine_tune)
+    stages += network_stages(denoiser, model, precision, runtime, fine_tune=fine_tune, catalogue=catalogue)
     recipe = parse_recipe(stages, catalogue, source="recon_and_denoise")
     if callable(algorithm):
         recipe = _with_algorithm(recipe, algorithm, filter_name)
-    chunk = at_least_one("nchunk", nchunk, rows_that_fit(scan.angles, scan.columns, CHUNK_MEMORY))
+    chunk = at_least_one("nchunk", nchunk, rows_that_fit(scan.angles, scan.columns, free_memory()))
     span = Span(0, scan.rows, scan.rows)
-    recipe = settle(recipe, rows_of(*span.middle), job)
+    recipe = settle(recipe, rows_of(*sample_rows(span, scan.angles, scan.columns)), job)
 
     def read(first: int, last: int) -> Iterator[Any]:
         return (rows_of(where.first, where.last) for where in even_chunks(first, last, chunk))
@@ -153,6 +156,7 @@ def network_stages(
     runtime: str | None = None,
     *,
     fine_tune: bool = False,
+    catalogue: Catalogue | None = None,
 ) -> list[dict[str, Any]]:
     """Return the stages of a recipe, as plain data, that denoise slices; see `recon_and_denoise`.
 
@@ -169,13 +173,14 @@ def network_stages(
         return [{"denoise": {"denoiser": denoiser}}]
     options = {"model": model or TOMOGAN} | ({"runtime": runtime} if runtime else {})
     if fine_tune:
-        precision = precision or open_model(options["model"]).manifest.denoise.partner
+        networks = open_model(options["model"]).manifest.denoise
+        precision = precision or partner_for(runtime or AUTO, networks, catalogue or load_catalogue())
     denoise = {"denoise": {"denoiser": denoiser, "options": options | ({"precision": precision} if precision else {})}}
     if not fine_tune:
         return [denoise]
     if precision == "chained":
         raise DataError("fine_tune: a chained network has the Fine-Tune network in it; leave fine_tune out")
-    return [denoise, {"fine_tune": options | {"precision": "float" if precision == "float" else "int8"}}]
+    return [denoise, {"fine_tune": options | ({"precision": "float"} if precision == "float" else {})}]
 
 
 def _plain_center(center: Any, rows: int) -> float | list[float] | None:

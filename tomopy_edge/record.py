@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tomopy_edge.contact_sheet import contact_sheet
+from tomopy_edge.contact_sheet import Shown, contact_sheet, shown
 from tomopy_edge.data import Float32, Volume
 from tomopy_edge.job import Tally
 from tomopy_edge.readers import ScanFile
@@ -25,43 +25,56 @@ SHOWN_SLICES = 3
 
 
 @dataclass
-class Shown:
-    """Collects some slices, as reconstructed and as they end, while chunks pass by.
+class Picked:
+    """Collects what the contact sheet shows of some slices, while chunks pass by.
 
     Attributes
     ----------
     rows : detector rows to show
-    first, last : row -> the slice that the first and the last stage made
+    last_stage : name of the stage whose slices are the denoised ones
+    raw : row -> the slice that the first stage with slices made, as long as its denoised one is not there
+    shown : row -> what the sheet shows of it
+    fault : what went wrong with that, which is told when the sheet is to be drawn: the slices come first
     """
 
     rows: list[int]
-    first: dict[int, Float32] = field(default_factory=dict)
-    last: dict[int, Float32] = field(default_factory=dict)
+    last_stage: str
+    raw: dict[int, Float32] = field(default_factory=dict)
+    shown: dict[int, Shown] = field(default_factory=dict)
+    fault: Exception | None = None
 
     @classmethod
-    def among(cls, first: int, last: int) -> Shown:
+    def among(cls, first: int, last: int, last_stage: str) -> Picked:
         """Return one that collects slices spread evenly over the rows `first` to `last - 1`."""
         spread = np.linspace(first, last - 1, SHOWN_SLICES + 2)[1:-1].round()
-        return cls(sorted({int(row) for row in spread}))
+        return cls(sorted({int(row) for row in spread}), last_stage)
 
-    def observe(self, _stage: str, chunk: Any) -> None:
+    def observe(self, stage: str, chunk: Any) -> None:
         """Keep what is to be shown of a chunk."""
-        if isinstance(chunk, Volume):
-            for row in self.rows:
-                z = row - chunk.first_row
-                if 0 <= z < len(chunk.slices):
-                    self.first.setdefault(row, chunk.slices[z].copy())
-                    self.last[row] = chunk.slices[z].copy()
+        if not isinstance(chunk, Volume):
+            return
+        for row in self.rows:
+            z = row - chunk.first_row
+            if not 0 <= z < len(chunk.slices) or row in self.shown:
+                continue
+            raw = self.raw.setdefault(row, chunk.slices[z].copy())
+            if stage == self.last_stage:
+                try:
+                    self.shown[row] = shown(row, raw, chunk.slices[z])
+                except Exception as error:  # noqa: BLE001 - no picture is worth a night's slices
+                    self.fault = error
+                del self.raw[row]
 
     def draw(self, path: Path, source: ScanFile) -> None:
-        """Draw the contact sheet."""
-        raw, denoised = (np.stack([kept[row] for row in self.rows]) for kept in (self.first, self.last))
-        title = Path(source.source).name
-        contact_sheet(raw, denoised, self.rows, path, pixel_size=source.pixel_size, title=title)
+        """Draw the contact sheet, or raise what kept a slice from being shown."""
+        if self.fault is not None:
+            raise self.fault
+        slices = [self.shown[row] for row in self.rows]
+        contact_sheet(slices, path, pixel_size=source.pixel_size, title=Path(source.source).name)
 
 
 def write_record(
-    folder: Path, recipe: Recipe, source: ScanFile, shown: Shown, tally: Tally, report: Callable[[], Report]
+    folder: Path, recipe: Recipe, source: ScanFile, picked: Picked, tally: Tally, report: Callable[[], Report]
 ) -> Report:
     """Write everything that describes a run into the folder with its slices.
 
@@ -72,7 +85,7 @@ def write_record(
     report : makes the report, when everything that it is to tell has happened
     """
     (folder / "recipe.yaml").write_text(recipe.to_yaml(), encoding="utf-8")
-    _try("the contact sheet", tally, lambda: shown.draw(folder / "contact_sheet.png", source))
+    _try("the contact sheet", tally, lambda: picked.draw(folder / "contact_sheet.png", source))
     parameters = {"recipe": recipe.to_plain(), "counts": tally.counts, "notes": tally.notes}
     for path in folder.glob("*.h5"):
         _try(f"the parameters in {path.name}", tally, lambda path=path: write_parameters(path, parameters, source))  # type: ignore[misc]

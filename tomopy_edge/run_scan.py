@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,13 +15,14 @@ from typing import Any
 from tomopy_edge.catalogue import Catalogue
 from tomopy_edge.errors import OutputError, RecipeError
 from tomopy_edge.job import Job, at_least_one, available_cores
+from tomopy_edge.memory import free_memory, spare_memory
 from tomopy_edge.output import default_output, expect_room, output_folder
-from tomopy_edge.pipeline import CHUNK_MEMORY, Span, rows_that_fit, settle, stream
+from tomopy_edge.pipeline import Span, rows_that_fit, sample_rows, settle, stream
 from tomopy_edge.plugins import load_catalogue
 from tomopy_edge.progress import track
 from tomopy_edge.readers import ArrayScan, ScanFile, open_scan
 from tomopy_edge.recipe import Recipe, parse_recipe, read_recipe
-from tomopy_edge.record import Shown, write_record
+from tomopy_edge.record import Picked, write_record
 from tomopy_edge.report import Report, make_report
 from tomopy_edge.stages.read import ENTRY as READ
 from tomopy_edge.stages.read import RowRange, even_chunks, wanted_rows
@@ -78,10 +79,11 @@ def run(
     recipe = _as_recipe(recipe, catalogue)
     expect_whole(recipe)
     threads = at_least_one("ncore", ncore, available_cores())
+    spare_memory()
     with ExitStack() as opened:
         source = opened.enter_context(open_scan(Path(scan))) if isinstance(scan, str | Path) else scan
         target = _target(output, source)
-        chunk = at_least_one("nchunk", nchunk, rows_that_fit(source.angles, source.columns, CHUNK_MEMORY))
+        chunk = at_least_one("nchunk", nchunk, rows_that_fit(source.angles, source.columns, free_memory()))
         wanted = wanted_rows(source, recipe.blocks[0].options)
         span = Span(wanted.first, wanted.last, source.rows)
         with output_folder(target, overwrite=overwrite) as folder:
@@ -126,21 +128,29 @@ def expect_whole(recipe: Recipe) -> None:
 def _run(recipe: Recipe, source: ScanFile, span: Span, chunk: int, job: Job, folder: Path) -> Report:
     started = datetime.now().astimezone()
     start = time.perf_counter()
-    sample = RowRange(*span.middle)
+    sample = RowRange(*sample_rows(span, source.angles, source.columns))
     log.info("settling the recipe on rows %d to %d", sample.first, sample.last - 1)
     settled = settle(recipe, sample, job)
     settling = time.perf_counter() - start
-    shown = Shown.among(span.first, span.last)
+    picked = Picked.among(span.first, span.last, settled.blocks[-1].entry.name)
     shape: tuple[int, ...] = ()
     read = partial(even_chunks, chunk=chunk)
-    made = stream(settled, read, span, job, shown.observe)
-    for volume in track(made, total=span.last - span.first, what="slices", size=lambda volume: len(volume.slices)):
-        shape = volume.slices.shape[1:]
-        if volume.first_row == span.first:
-            formats = len(settled.blocks[-1].options.formats)
-            left = span.last - span.first - len(volume.slices)
-            # The size of the slices is known now; a disk that will be full is better told of early.
-            expect_room(folder, left * formats * volume.slices[0].nbytes)
+    made = stream(settled, read, span, job, picked.observe)
+
+    def written() -> Iterator[int]:
+        nonlocal shape
+        for volume in made:
+            shape, count = volume.slices.shape[1:], len(volume.slices)
+            if volume.first_row == span.first:
+                formats = len(settled.blocks[-1].options.formats)
+                # The size of the slices is known now; a disk that will be full is better told of early.
+                expect_room(folder, (span.last - span.first - count) * formats * volume.slices[0].nbytes)
+            # Not kept while the next slices are made.
+            del volume
+            yield count
+
+    for _ in track(written(), total=span.last - span.first, what="slices", size=int):
+        pass
     seconds = time.perf_counter() - start
 
     def report() -> Report:
@@ -155,7 +165,7 @@ def _run(recipe: Recipe, source: ScanFile, span: Span, chunk: int, job: Job, fol
             tally=job.tally,
         )
 
-    return write_record(folder, settled, source, shown, job.tally, report)
+    return write_record(folder, settled, source, picked, job.tally, report)
 
 
 def _described(source: ScanFile, settled: Recipe, span: Span) -> dict[str, Any]:

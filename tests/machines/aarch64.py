@@ -52,10 +52,9 @@ ROUNDING = 1e-5
 """How far slices may be apart that no network and no sorting has touched, as a share of their peak: float32 is rounded
 in another order there."""
 
-APART, TYPICAL = 6, 1.0
-"""Codes that a denoised pixel may be apart, and all of them in the root mean square. It is not the network that makes
-them differ: remove_stripes sorts each column, and numpy's sort, which is not a stable one, leaves equal values in an
-order that depends on the processor; with and without AVX2 too."""
+APART, TYPICAL = 1, 0.05
+"""Codes that a denoised pixel may be apart, and all of them in the root mean square: what FBP rounds otherwise can make
+another code of a pixel that lies between two."""
 
 
 def say(text: str) -> None:

@@ -3,8 +3,9 @@
     python tests/machines/small.py [--group FOLDER] [words for `tomopy-edge run`, such as --nchunk 2]
 
 The run is held to the limit where the machine can do that: by systemd-run, or by a control group below one that the
-caller names. Elsewhere it runs free, and the most memory that it ever had resident is compared with the limit. That is
-the stricter of the two: file pages that the kernel would take back under a limit count too.
+caller names, or below the one that this process is in. Elsewhere a limit on its private memory (`ulimit -d`) takes its
+place, so that it too finds less memory free than the machine has. In each case the most that it ever had resident is
+compared with the limit. That is stricter: file pages that the kernel would take back under a limit count too.
 """
 
 from __future__ import annotations
@@ -95,13 +96,15 @@ def _peak(command: tuple[str, ...], folder: Path) -> tuple[int, int, str]:
 def _limited(group: Path | None) -> Iterator[tuple[tuple[str, ...], str]]:
     """Yield words to put before a command so that it is held to the limit, and what holds it."""
     systemd = _systemd()
-    if group is not None:
-        with _own_group(group) as own:
-            yield ("sh", "-c", ENTER, str(own)), f"held by the control group {own}"
+    found = group or (None if systemd else _group_here())
+    if found is not None:
+        with _own_group(found) as own:
+            yield ("sh", "-c", ENTER, str(own)), "held by a control group"
     elif systemd:
         yield systemd, "held by systemd-run"
     else:
-        yield (), "measured, as systemd-run does not work here and no --group is given"
+        # The shell counts in KiB.
+        yield ("sh", "-c", f'ulimit -d {LIMIT // 1024} && exec "$@"', "sh"), "of private memory, held by ulimit"
 
 
 def _systemd() -> tuple[str, ...]:
@@ -113,6 +116,17 @@ def _systemd() -> tuple[str, ...]:
         return ()
     tried = subprocess.run([*command, "true"], capture_output=True, check=False)  # noqa: S603 - systemd-run
     return command if tried.returncode == 0 else ()
+
+
+def _group_here() -> Path | None:
+    """Return the control group that this process is in, where another can be made below it."""
+    for line in Path("/proc/self/cgroup").read_text(encoding="ascii").splitlines():
+        _, controllers, group = line.split(":", 2)
+        if "memory" in controllers.split(","):
+            folder = Path("/sys/fs/cgroup/memory") / group.strip("/")
+            return folder if os.access(folder, os.W_OK) and (folder / "memory.limit_in_bytes").exists() else None
+    # In version 2 no group may hold both processes and groups with limits: this one holds a process.
+    return None
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from tomopy_edge.hookspecs import BackendEntry, DenoiserEntry
 from tomopy_edge.job import Job
 from tomopy_edge.networks import litert
 from tomopy_edge.networks.manifest import Model, NetworkSet, Precision, open_model
+from tomopy_edge.networks.room import Room
 from tomopy_edge.networks.runtimes import AUTO, Wish, backends, choose_file, files_for, settle_runtime
 from tomopy_edge.networks.slices import Account, SliceNetwork, open_network
 from tomopy_edge.networks.unit import attenuation_unit, noise_level
@@ -46,7 +47,8 @@ class NetworkOptions:
 
     tile: int | None = None
     """Edge of the tiles, pixels, of those that the model was exported for; none takes the one that computes least among
-    those that leave no seam."""
+    those that leave no seam. Runtimes of whole slices, such as tensorrt, take tiles of any edge that suits the network,
+    and none is one as large as the slice."""
 
     unit: float | None = None
     """Attenuation per pixel that the network sees as 1; none measures it, once for each scan."""
@@ -105,7 +107,7 @@ class NetworkDenoiser:
         """Denoise adjacent slices (z + 2 * neighbours, y, x) -> (z, y, x), attenuation per pixel."""
         y, x = noisy.shape[1:]
         network = self._opened.get((y, x)) or self._open((y, x))
-        return network(noisy / self._unit) * self._unit
+        return network(noisy, self._unit)
 
     def close(self) -> None:
         """Give the runtime back."""
@@ -152,9 +154,11 @@ def check_network(options: NetworkOptions, catalogue: Any, part: Part) -> None:
     model, networks = networks_of(options, part)
     name = litert.ENTRY.name if options.runtime == AUTO else options.runtime
     entry = find(backends(catalogue), name, "runtime")
+    if options.fallback and not files_for(entry, networks):
+        entry = find(backends(catalogue), litert.ENTRY.name, "runtime")
     precision = choose_file(entry, networks, options.precision, options.tile, (1, 1)).precision
     for network in files_for(entry, networks):
-        if network.precision == precision and options.tile in {None, network.tile}:
+        if network.precision == precision and (entry.whole or options.tile in {None, network.tile}):
             model.path(network.file, network.sha256)
 
 
@@ -168,12 +172,18 @@ def settle_network(options: N, part: Part, sample: Volume, job: Job) -> N:
     """
     model, networks = networks_of(options, part)
     y, x = sample.slices.shape[1:]
-    wish = Wish(model, options.precision, options.tile, (y, x))
+    room = Room.now(model)
+    wish = Wish(model, options.precision, options.tile, (y, x), room.fits)
     entry = settle_runtime(options.runtime, networks, job, part, fallback=options.fallback, wish=wish)
-    file = choose_file(entry, networks, options.precision, options.tile, (y, x))
+    file = choose_file(entry, networks, options.precision, options.tile, (y, x), room.fits)
+    if entry.reads == "tflite":
+        room.expect(file, entry, (y, x))
+        usual = choose_file(entry, networks, options.precision, options.tile, (y, x))
+        if usual != file:
+            job.tally.note(part, room.told(usual, file))
     return replace(
         options,
-        tile=None if entry.whole else file.tile,
+        tile=options.tile if entry.whole else file.tile,
         precision=file.precision,
         runtime=entry.name,
         device=_device(options, entry),

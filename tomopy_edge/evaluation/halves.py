@@ -20,7 +20,7 @@ from tomopy_edge.data import Scan
 from tomopy_edge.errors import DataError
 from tomopy_edge.evaluation.cases import Source
 from tomopy_edge.job import Job
-from tomopy_edge.pipeline import SAMPLE_ROWS, settle
+from tomopy_edge.pipeline import Span, sample_rows, settle
 from tomopy_edge.readers import ScanFile, open_scan
 from tomopy_edge.recipe import parse_recipe
 
@@ -151,10 +151,11 @@ def halves_of(
 
 
 def _axis(opened: ScanFile, catalogue: Catalogue, ncore: int) -> float:
-    first = max(0, (opened.rows - SAMPLE_ROWS) // 2)
     recipe = parse_recipe([{"normalize": {}}, {"minus_log": {}}, {"find_center": {}}], catalogue, source="evaluate")
     job = Job(ncore=ncore, catalogue=catalogue)
-    settled = settle(recipe, opened.read(first, min(opened.rows, first + SAMPLE_ROWS)), job)
+    settled = settle(
+        recipe, opened.read(*sample_rows(Span(0, opened.rows, opened.rows), opened.angles, opened.columns)), job
+    )
     return float(settled.blocks[-1].options.center)
 
 

@@ -23,6 +23,7 @@ import numpy as np
 from tomopy_edge.data import Float32, Float64
 from tomopy_edge.errors import DataError, did_you_mean
 from tomopy_edge.fbp.filters import FilterName
+from tomopy_edge.memory import free_memory
 
 if TYPE_CHECKING:
     from tomopy_edge.fbp.batches import Buffers, Geometry
@@ -31,6 +32,10 @@ __all__ = ["SMALLEST", "FilterName", "FilteredBackProjection", "fbp"]
 
 PADDING = 1.1
 """Columns that projections are padded to, at least, for each column that a slice needs of them."""
+
+SHARE_KEPT = 0.1
+"""Of the memory that is free, what the buffers of a plan may keep from call to call, as fresh memory is slow to touch.
+Where they are larger, what comes after the reconstruction needs the memory more."""
 
 SMALLEST = 16
 """Fewest columns and smallest slice."""
@@ -130,6 +135,8 @@ class FilteredBackProjection:
         with self._lock:
             for length in np.unique(lengths):
                 self._reconstruct(np.flatnonzero(lengths == length), int(length), line_integrals, centers, slices)
+            if sum(buffers.nbytes for buffers in self._buffers.values()) > SHARE_KEPT * free_memory():
+                self._buffers.clear()
         return slices
 
     def _one_for_each_row(self, center: float | Float64, rows: int) -> Float64:

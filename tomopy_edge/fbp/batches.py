@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +19,7 @@ from tomopy_edge.fbp.lanes import LaneArray, bytes_of, empty_lanes
 from tomopy_edge.fbp.rows import Rows, finish_rows, plan_rows
 from tomopy_edge.fbp.sampling import Sampling, plan_sampling, response_lanes, sample_projections
 from tomopy_edge.fbp.strips import Strips, fill_strip, plan_strips, strip_size
+from tomopy_edge.memory import free_memory
 
 OVERSAMPLING = 1.25
 """Grid points for each pixel, at least."""
@@ -30,7 +30,7 @@ WIDE, NARROW = 16, 4
 TAKE = 16
 """Projections, or rows of pixels, that a thread takes at a time."""
 
-SHARE_OF_MEMORY = 0.5
+SHARE_OF_MEMORY = 0.25
 """Of the memory that is free, what a plan's buffers may take before it works on fewer slices at once."""
 
 T = TypeVar("T")
@@ -115,6 +115,11 @@ class Buffers:
             for _ in range(ncore)
         ]
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes that it takes, nearly all."""
+        return self.geometry.lanes(len(self.work)) * bytes_of(self.width)
+
 
 def batches(rows: NDArray[np.int64], geometry: Geometry, ncore: int) -> Iterator[tuple[int, NDArray[np.int64]]]:
     """Yield how wide each batch is and the rows in it."""
@@ -129,14 +134,6 @@ def batches(rows: NDArray[np.int64], geometry: Geometry, ncore: int) -> Iterator
         width = widest if len(rows) - first > 2 * NARROW else NARROW
         yield width, rows[first : first + width]
         first += width
-
-
-def free_memory() -> int:
-    """Return the bytes of memory that can be had, or a gigabyte where the system does not say."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
-    except (AttributeError, OSError, ValueError):
-        return 2**30
 
 
 def reconstruct_batch(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -13,11 +14,20 @@ from tomopy_edge.hookspecs import BackendEntry
 from tomopy_edge.job import Job
 from tomopy_edge.networks import litert
 from tomopy_edge.networks.choice import Candidate, fastest
-from tomopy_edge.networks.manifest import Model, NetworkFile, NetworkSet, Precision
+from tomopy_edge.networks.manifest import PARTNERS, Model, NetworkFile, NetworkSet, Precision
 from tomopy_edge.networks.probing import probed
 
 AUTO = "auto"
 """What a recipe says to have the runtime chosen."""
+
+
+Fits = Callable[[NetworkFile], bool]
+"""Whether there is memory for a .tflite file."""
+
+
+def always(_: NetworkFile) -> bool:
+    """Say that there is memory for any file."""
+    return True
 
 
 @dataclass(frozen=True)
@@ -30,12 +40,14 @@ class Wish:
     precision : None is the usual one
     tile : edge of the tiles, pixels, or None
     shape : (y, x) of the slices
+    fits : whether there is memory for a file of the model on the CPU
     """
 
     model: Model
     precision: Precision | None
     tile: int | None
     shape: tuple[int, int]
+    fits: Fits = always
 
 
 def backends(catalogue: Any) -> Mapping[str, BackendEntry]:
@@ -50,11 +62,21 @@ def files_for(entry: BackendEntry, networks: NetworkSet) -> tuple[NetworkFile, .
 
 
 def choose_file(
-    entry: BackendEntry, networks: NetworkSet, precision: Precision | None, tile: int | None, shape: tuple[int, int]
+    entry: BackendEntry,
+    networks: NetworkSet,
+    precision: Precision | None,
+    tile: int | None,
+    shape: tuple[int, int],
+    fits: Fits = always,
 ) -> NetworkFile:
     """Return the file that a runtime runs on slices of `shape` (y, x); see `NetworkSet.choose`.
 
-    For a runtime of whole slices it is told to take one tile as large as the slice and what is seen around it.
+    For a runtime of whole slices it is told to take one tile as large as the slice and what is seen around it, or tiles
+    of the edge that is named.
+
+    Parameters
+    ----------
+    fits : where no tile is named, larger tiles that it refuses give way to smaller ones that leave no seam either
 
     Raises
     ------
@@ -62,24 +84,55 @@ def choose_file(
     """
     files = files_for(entry, networks)
     if not files:
-        made = {"edgetpu": "tomopy-edge compile", "onnx": "tomopy-edge export", "tflite": "tomopy-edge quantize"}
-        asked = "" if entry.precisions is None else f" {' or '.join(entry.precisions)}"
-        raise ModelError(
-            f"runtime {entry.name}: the model holds no{asked} network that it could run; {made[entry.reads]} makes them"
-        )
+        raise ModelError(_without_files(entry))
     if precision is None and networks.usual not in {file.precision for file in files}:
         precision = files[0].precision
-    chosen = networks.choose(precision, None if entry.whole else tile, shape, among=files)
-    return _whole(chosen, networks, shape) if entry.whole else chosen
+    if entry.whole:
+        return _resized(networks.choose(precision, None, shape, among=files), networks, shape, tile)
+    chosen = networks.choose(precision, tile, shape, among=files)
+    if tile is not None or entry.reads != "tflite":
+        return chosen
+    alike = [file for file in files if networks.is_exact(file) or not networks.is_exact(chosen)]
+    while not fits(chosen):
+        alike = [file for file in alike if file.precision == chosen.precision and file.tile < chosen.tile]
+        if not alike:
+            break
+        chosen = networks.choose(chosen.precision, None, shape, among=tuple(alike))
+    return chosen
 
 
-def _whole(file: NetworkFile, networks: NetworkSet, shape: tuple[int, int]) -> NetworkFile:
-    """Return the network as one tile for slices of `shape`, all that the network sees around them included."""
+def partner_for(runtime: str, networks: NetworkSet, catalogue: Any) -> Precision:
+    """Return the precision that a runtime runs before a Fine-Tune network: one that this was trained on, where it can.
+
+    Raises
+    ------
+    PluginError : where there is no such runtime
+    """
+    if runtime == AUTO:
+        return networks.partner
+    held = [file.precision for file in files_for(find(backends(catalogue), runtime, "runtime"), networks)]
+    return next((precision for precision in (*PARTNERS, *held) if precision in held), networks.partner)
+
+
+def _resized(file: NetworkFile, networks: NetworkSet, shape: tuple[int, int], tile: int | None) -> NetworkFile:
+    """Return the network for tiles that leave no seam: one for a whole slice of `shape`, or those of an edge `tile`."""
     multiple = networks.multiple
     reach = networks.reach if file.reach is None else file.reach
     halo = -(-reach // multiple) * multiple
-    core = -(-max(shape) // multiple) * multiple
-    return replace(file, tile=core + 2 * halo, halo=halo, stride=core, batch=1)
+    if tile is None:
+        tile = -(-max(shape) // multiple) * multiple + 2 * halo
+    if tile % multiple or tile <= 2 * halo:
+        raise ModelError(
+            f"tile: must be a multiple of {multiple} above {2 * halo} pixels, which the network sees around what it "
+            f"keeps; got {tile}"
+        )
+    return replace(file, tile=tile, halo=halo, stride=tile - 2 * halo, batch=1)
+
+
+def _without_files(entry: BackendEntry) -> str:
+    made = {"edgetpu": "tomopy-edge compile", "onnx": "tomopy-edge export", "tflite": "tomopy-edge quantize"}
+    asked = "" if entry.precisions is None else f" {' or '.join(entry.precisions)}"
+    return f"runtime {entry.name}: the model holds no{asked} network that it could run; {made[entry.reads]} makes them"
 
 
 def working(name: str, catalogue: Any) -> BackendEntry:
@@ -106,7 +159,9 @@ def able_for_auto(networks: NetworkSet, catalogue: Any) -> list[BackendEntry]:
     """
     offered = backends(catalogue).values()
     alike = [entry for entry in offered if entry.alike and not entry.whole and files_for(entry, networks)]
-    able = [entry for entry in alike if probed(entry).works]
+    with ThreadPoolExecutor() as together:
+        probes = list(together.map(probed, alike))
+    able = [entry for entry, probe in zip(alike, probes, strict=True) if probe.works]
     if not able:
         tried = "; ".join(f"{entry.name}: {probed(entry).told}" for entry in alike)
         raise BackendError(f"no runtime works on this machine: {tried or 'none is offered'}")
@@ -135,11 +190,16 @@ def settle_runtime(
     """
     if name != AUTO:
         try:
-            return working(name, job.catalogue)
-        except BackendError as fault:
+            entry = working(name, job.catalogue)
+        except BackendError as error:
             if not fallback:
                 raise
-            job.tally.note(stage, f"{fault}; the recipe allows another runtime")
+            fault = str(error)
+        else:
+            if not fallback or files_for(entry, networks):
+                return entry
+            fault = _without_files(entry)
+        job.tally.note(stage, f"{fault}; the recipe allows another runtime")
     able = able_for_auto(networks, job.catalogue)
     # What LiteRT is missing for cannot be compared with it.
     if wish is None or len(able) == 1 or not probed(litert.ENTRY).works:
@@ -163,7 +223,7 @@ def _candidates(entries: list[BackendEntry], networks: NetworkSet, wish: Wish) -
     found = []
     for entry in entries:
         try:
-            file = choose_file(entry, networks, reference.precision, wish.tile, wish.shape)
+            file = choose_file(entry, networks, reference.precision, wish.tile, wish.shape, wish.fits)
             original = file if entry.reads == "tflite" else _original(file, networks)
         except ModelError:
             continue  # it has this network for other tiles or in another precision only

@@ -21,6 +21,8 @@ from tomopy_edge.networks.quantize import dequantize_slices, quantize
 from tomopy_edge.networks.tiling import TileGrid, blend, cut, seam_index, stitch
 from tomopy_edge.networks.workers import Workers
 
+ONE = np.float32(1)
+
 
 @dataclass(frozen=True)
 class Account:
@@ -102,31 +104,37 @@ class SliceNetwork:
         self._account = account
         self._channels = backend.ends.shape[3]
         self._workers = Workers(threads)
+        ny, nx = grid.counts
+        self._together = -(-backend.at_once // (ny * nx))
 
-    def __call__(self, noisy: Float32) -> Float32:
+    def __call__(self, noisy: Float32, unit: np.float32 = ONE) -> Float32:
         """Denoise adjacent slices.
 
         Parameters
         ----------
-        noisy : (z + channels - 1, y, x), in the network's unit
+        noisy : (z + channels - 1, y, x)
+        unit : what the network sees as 1
 
         Returns
         -------
-        (z, y, x), in the network's unit
+        (z, y, x), in the unit of `noisy`
         """
         tally, stage = self._account.tally, self._account.stage
         with tally.timed(stage, "quantization"):
-            codes = self._encode(noisy)
+            codes = self._encode(noisy, unit)
         clean = np.empty((len(noisy) - self._channels + 1, *noisy.shape[1:]), np.float32)
-        for z in range(len(clean)):
+        for first in range(0, len(clean), self._together):
+            some = range(first, min(first + self._together, len(clean)))
             with tally.timed(stage, "tiling"):
-                tiles = cut(codes[z : z + self._channels], self._grid, self._workers)
+                tiles = [cut(codes[z : z + self._channels], self._grid, self._workers) for z in some]
             with tally.timed(stage, "inference"):
-                answers = self._backend.infer(tiles)
-            with tally.timed(stage, "stitching"):
-                clean[z] = self._join(answers)
-            if self._seams:
-                tally.measure(stage, "seam index", seam_index(clean[z], self._grid))
+                answers = self._backend.infer(np.concatenate(tiles) if len(tiles) > 1 else tiles[0])
+            for z, answer in zip(some, np.split(answers, len(some)), strict=True):
+                with tally.timed(stage, "stitching"):
+                    clean[z] = self._join(answer)
+                if self._seams:
+                    tally.measure(stage, "seam index", seam_index(clean[z], self._grid))
+                clean[z] *= unit
         return clean
 
     @property
@@ -144,14 +152,15 @@ class SliceNetwork:
         self._backend.close()
         self._workers.close()
 
-    def _encode(self, noisy: Float32) -> NDArray[Any]:
+    def _encode(self, noisy: Float32, unit: np.float32) -> NDArray[Any]:
         params = self._backend.ends.input_params
         if params is None:
-            return noisy
+            return noisy / unit
         codes = np.empty(noisy.shape, np.int8)
         saturated = np.zeros(len(noisy), np.int64)
         for z, image in enumerate(noisy):
-            codes[z], saturated[z] = quantize(image, params, self._workers)
+            # Slice by slice, so that no float32 copy of them all is made.
+            codes[z], saturated[z] = quantize(image / unit, params, self._workers)
         # The outermost slices are neighbours here, and are counted in the chunk that they belong to.
         edge = self._channels // 2
         inner = saturated[edge : len(noisy) - edge].sum()

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tomopy_edge.catalogue import find
-from tomopy_edge.data import Sinograms, Volume
+from tomopy_edge.data import Float32, Sinograms, Volume
 from tomopy_edge.errors import DataError
 from tomopy_edge.fbp.axis import radii
 from tomopy_edge.hookspecs import Choice, Reconstructor, ReconstructorEntry, StageEntry, Step
@@ -54,15 +54,19 @@ def reconstruct(sinograms: Sinograms, reconstructor: Reconstructor, mask: float 
     if not np.isfinite(sinograms.line_integrals).all():
         raise DataError("reconstruct: the line integrals hold values that are not finite, which would spread")
     volume = reconstructor(sinograms)
-    if not np.isfinite(volume.slices).all():
+    if not all(np.isfinite(slice_).all() for slice_ in volume.slices):
         raise DataError("reconstruct: the algorithm made values that are not finite; choose another, or other options")
     return volume if mask is None else replace(volume, slices=_masked(volume.slices, mask))
 
 
-def _masked(slices: np.ndarray[Any, np.dtype[np.float32]], mask: float) -> np.ndarray[Any, np.dtype[np.float32]]:
+def _masked(slices: Float32, mask: float) -> Float32:
+    """Return slices (z, y, x) that are zero outside the circle: the same array, where it may be written to."""
     shape = slices.shape[1:]
-    inside = radii(shape) <= mask * min(shape) / 2
-    return np.where(inside, slices, np.float32(0))
+    outside = radii(shape) > mask * min(shape) / 2
+    masked = slices if slices.flags.writeable else slices.copy()
+    for slice_ in masked:
+        slice_[outside] = 0
+    return masked
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from tomopy_edge.data import Float32, Transmission
 from tomopy_edge.hookspecs import StageEntry, each_chunk
 from tomopy_edge.job import Job
 from tomopy_edge.options import options
-from tomopy_edge.tomopy_library import require_tomopy
+from tomopy_edge.tomopy_library import expect_tomopy, require_tomopy
 
 LEAST_THRESHOLD = 0.5
 """Sharp edges of a dense object exceed the mean of their surroundings by up to 0.4 in a scan without noise."""
@@ -23,6 +23,10 @@ LEAST_LEVEL = 0.01
 
 SIGMAS = 10.0
 """Noise reaches 10 standard deviations once in 10^23 pixels; a zinger is usually brighter than the beam."""
+
+
+VIEWS = 128
+"""Views that are cleaned at a time."""
 
 
 @options
@@ -72,11 +76,16 @@ def remove_outliers(transmission: Transmission, options: RemoveOutliersOptions, 
     parallel-beam tomography", Optics Express 29 (2021) 17849, doi:10.1364/OE.418448.
     """
     remove = _with_tomopy(options) if options.library == "tomopy" else _with_algotom(options)
+    cleaned = np.empty_like(transmission.sinograms, np.float32)
+
+    def clean(row: int) -> int:
+        cleaned[row] = remove(transmission.sinograms[row])
+        return int(np.count_nonzero(cleaned[row] != transmission.sinograms[row]))
+
     with ThreadPoolExecutor(job.ncore) as threads:
-        cleaned = list(threads.map(remove, transmission.sinograms))
-    result = np.stack(cleaned) if cleaned else transmission.sinograms
-    job.tally.count("remove_outliers", "outliers replaced", np.count_nonzero(result != transmission.sinograms))
-    return replace(transmission, sinograms=result)
+        replaced = sum(threads.map(clean, range(len(cleaned))))
+    job.tally.count("remove_outliers", "outliers replaced", replaced)
+    return replace(transmission, sinograms=cleaned)
 
 
 def _with_algotom(options: RemoveOutliersOptions) -> Callable[[Float32], Float32]:
@@ -84,7 +93,15 @@ def _with_algotom(options: RemoveOutliersOptions) -> Callable[[Float32], Float32
 
     def remove(sinogram: Float32) -> Float32:
         threshold = _by_noise(sinogram) if options.threshold is None else options.threshold
-        return np.asarray(remove_zinger(sinogram, threshold, options.size), np.float32)
+        cleaned = np.empty_like(sinogram)
+        views = len(sinogram)
+        # Some views at a time, with those around them, of which the last comes before the first: algotom takes eight
+        # copies of what it is given.
+        for first in range(0, views, VIEWS):
+            last = min(first + VIEWS, views)
+            around = np.arange(first - options.size, last + options.size) % views
+            cleaned[first:last] = remove_zinger(sinogram[around], threshold, options.size)[options.size : -options.size]
+        return cleaned
 
     return remove
 
@@ -114,6 +131,12 @@ def _by_noise(sinogram: Float32) -> float:
     return max(LEAST_THRESHOLD, SIGMAS * float(share))
 
 
+def check_remove_outliers(options: RemoveOutliersOptions, catalogue: Any) -> None:  # noqa: ARG001 - the form that every `check` has
+    """Raise a `PluginError` where TomoPy is asked for and not installed."""
+    if options.library == "tomopy":
+        expect_tomopy()
+
+
 ENTRY = StageEntry(
     name="remove_outliers",
     summary="Zingers, replaced by the average of their surroundings",
@@ -121,4 +144,5 @@ ENTRY = StageEntry(
     takes=Transmission,
     gives=Transmission,
     open=each_chunk(remove_outliers),
+    check=check_remove_outliers,
 )

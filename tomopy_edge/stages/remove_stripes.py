@@ -14,7 +14,7 @@ from tomopy_edge.errors import DataError
 from tomopy_edge.hookspecs import StageEntry, each_chunk
 from tomopy_edge.job import Job
 from tomopy_edge.options import options
-from tomopy_edge.tomopy_library import require_tomopy
+from tomopy_edge.tomopy_library import expect_tomopy, require_tomopy
 
 SMALL_WINDOW, LARGE_WINDOW = 21, 51
 """Algotom's windows, made for detectors of 1000 columns and more."""
@@ -99,8 +99,13 @@ def remove_stripes(sinograms: Sinograms, options: RemoveStripesOptions, job: Job
         )
     sized = _sized(options, angles, columns)
     remove = _with_tomopy(sized) if options.library == "tomopy" else _with_algotom(sized)
+    cleaned = np.empty_like(sinograms.line_integrals, np.float32)
+
+    def clean(row: int) -> None:
+        cleaned[row] = remove(sinograms.line_integrals[row])
+
     with ThreadPoolExecutor(job.ncore) as threads:
-        cleaned = np.stack([np.asarray(row, np.float32) for row in threads.map(remove, sinograms.line_integrals)])
+        list(threads.map(clean, range(len(cleaned))))
     for row, sinogram in enumerate(cleaned):
         if not np.isfinite(sinogram).all():
             raise DataError(
@@ -198,6 +203,12 @@ def _with_tomopy(sized: RemoveStripesOptions) -> Callable[[Float32], Any]:
     return lambda sinogram: routine(sinogram[:, np.newaxis].copy(), ncore=1, **arguments)[:, 0]
 
 
+def check_remove_stripes(options: RemoveStripesOptions, catalogue: Any) -> None:  # noqa: ARG001 - the form that every `check` has
+    """Raise a `PluginError` where TomoPy is asked for and not installed."""
+    if options.library == "tomopy" and options.method != "none":
+        expect_tomopy()
+
+
 ENTRY = StageEntry(
     name="remove_stripes",
     summary="Columns that respond wrongly, which reconstruct as rings",
@@ -206,4 +217,5 @@ ENTRY = StageEntry(
     gives=Sinograms,
     open=each_chunk(remove_stripes),
     settle=settle_remove_stripes,
+    check=check_remove_stripes,
 )

@@ -15,6 +15,7 @@ from tomopy_edge.job import Job
 from tomopy_edge.networks.unit import attenuation_unit
 from tomopy_edge.options import options
 from tomopy_edge.output import expect_room
+from tomopy_edge.pipeline import sample_rows
 from tomopy_edge.progress import track
 from tomopy_edge.readers import open_scan
 from tomopy_edge.recipe import Recipe
@@ -150,7 +151,7 @@ def write_halves(
         if parts.span.rows == 1 < chosen.channels:
             job.tally.note("adapt", f"the scan has one row: the network sees it {chosen.channels} times")
         # Measured where a run would measure it, but on the views that are not held out.
-        sample = parts.slices(*parts.span.middle)[0].mean(axis=0)
+        sample = parts.slices(*sample_rows(parts.span, opened.angles, opened.columns))[0].mean(axis=0)
         unit, size = attenuation_unit(sample), sample.shape[-1]
         rows = _spread(parts.span.first, parts.span.last, chosen.slices)
         blocks = blocks_of(size, chosen.seed)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tomopy_edge.data import Float32, Float64, Scan, Sinograms
 from tomopy_edge.errors import DataError
 from tomopy_edge.job import Job
-from tomopy_edge.pipeline import Span, settle, stream
+from tomopy_edge.pipeline import Span, sample_rows, settle, stream
 from tomopy_edge.readers import ScanFile
 from tomopy_edge.recipe import Block, Recipe
 from tomopy_edge.reconstructors.fbp import Fbp
@@ -86,7 +86,7 @@ class ViewParts:
         self._reading = reading.options
         rows = wanted_rows(scan, self._reading)
         self.span = Span(rows.first, rows.last, scan.rows)
-        sample = self._read(*self.span.middle)
+        sample = self._read(*sample_rows(self.span, scan.angles, scan.columns))
         dealt = deal(sample.theta, parts)
         self.judge = dealt.pop() if held_out else np.empty(0, np.intp)
         self.parts = tuple(dealt)
