@@ -22,6 +22,16 @@ def test_codes_agree_within_the_stated_shares(off, share, agree):
     assert (apart(answers, right) is None) == agree
 
 
+def test_what_is_said_of_codes_that_are_off_shows_each_of_the_limits():
+    right = np.zeros((1, 100, 100), np.int8)
+    answers = right.copy()
+    answers.ravel()[:6] = 9
+    assert apart(answers, right) == (
+        "its answers are up to 9 codes off, 0.06 % of them by more than 1, 0.06 % by more than 3, and 0.0054 in the "
+        "mean (allowed: 1 %, 0.05 % and 0.05)"
+    )
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_answers_of_float32_agree_within_a_share_of_their_range_and_not_where_they_are_no_numbers(bad):
     right = np.linspace(-1, 1, 10_000, dtype=np.float32).reshape(1, 100, 100)

@@ -135,9 +135,29 @@ def test_a_device_that_a_runtime_does_not_have_is_refused(pair):
         entry.open(MODEL.path(file.file, file.sha256), Placement(device="usb:99"))
 
 
-@pytest.mark.parametrize("device", [None, "cpu"])
-def test_a_runtime_of_the_cpu_takes_the_cpu_by_its_name(device):
-    Placement(device=device).expect_cpu("litert")
+@pytest.mark.parametrize(
+    ("device", "there", "meant"),
+    [
+        (None, (), ("cpu",)),
+        ("cpu", (), ("cpu",)),
+        (None, ("usb:0", "usb:1"), ("usb:0", "usb:1")),
+        ("usb", ("usb:0", "pci:0", "usb:1"), ("usb:0", "usb:1")),
+        ("usb:1", ("usb:0", "usb:1"), ("usb:1",)),
+        ("cuda:3", ("tensorrt", "cuda", "cpu"), ("cuda:3",)),
+    ],
+)
+def test_a_device_is_named_by_itself_by_its_kind_or_by_its_number_where_none_are_counted(device, there, meant):
+    assert Placement(device=device).devices("thing", there) == meant
+
+
+@pytest.mark.parametrize(
+    ("device", "there"),
+    [("cpu:1", ()), ("gpu", ()), ("us", ("usb:0",)), ("usb:2", ("usb:0",)), ("cuda:x", ("cuda",)), ("", ("usb:0",))],
+)
+def test_a_device_that_is_not_there_is_refused_with_those_that_are(device, there):
+    told = rf"thing: has no device '{device}' \(there are: {', '.join(there) or 'cpu'}\)"
+    with pytest.raises(BackendError, match=told):
+        Placement(device=device).devices("thing", there)
 
 
 SOURCE = Path("one.net")
@@ -223,6 +243,44 @@ def test_codes_of_uint8_are_hidden():
     network = Careless("uint8")
     np.testing.assert_array_equal(network.infer(codes), codes[..., 0])
     np.testing.assert_array_equal(network.buffer.ravel(), np.arange(32))
+
+
+class Wrong(Careless):
+    """A network that gives what `made` makes of the answer."""
+
+    def __init__(self, io, made):
+        super().__init__(io)
+        self.made = made
+
+    def _run(self, batch):
+        return self.made(super()._run(batch))
+
+
+@pytest.mark.parametrize(
+    ("io", "made", "got"),
+    [
+        ("int8", lambda answer: answer.astype(np.float32) * 3, r"float32 \(2, 4, 4, 1\)"),
+        ("uint8", lambda answer: answer.astype(np.float32) * 3, r"float32 \(2, 4, 4, 1\)"),
+        ("uint8", lambda answer: answer.view(np.int8), r"int8 \(2, 4, 4, 1\)"),
+        ("float32", lambda answer: answer.astype(np.float64), r"float64 \(2, 4, 4, 1\)"),
+        ("float32", lambda answer: answer[..., 0].transpose(1, 2, 0), r"float32 \(4, 4, 2\)"),
+        ("float32", lambda answer: answer[:, 1:], r"float32 \(2, 3, 4, 1\)"),
+        ("float32", lambda answer: answer.ravel(), r"float32 \(32,\)"),
+        ("float32", lambda _: None, r"object \(\)"),
+    ],
+)
+def test_an_answer_of_another_type_or_shape_is_an_error_that_names_the_runtime(io, made, got):
+    network = Wrong(io, made)
+    tiles = np.zeros((3, 4, 4, 1), network.ends.kind)
+    with pytest.raises(
+        BackendError, match=rf"numpy: expected an answer of {io} \(2, 4, 4\), got {got}; that is a fault"
+    ):
+        network.infer(tiles)
+
+
+def test_an_answer_may_have_its_one_channel_or_not():
+    tiles = np.ones((3, 4, 4, 1), np.float32)
+    np.testing.assert_array_equal(Wrong("float32", lambda answer: answer[..., 0]).infer(tiles), tiles[..., 0])
 
 
 def test_what_is_closed_is_freed_once():

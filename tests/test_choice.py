@@ -1,6 +1,7 @@
 """The fastest runtime is measured once, among those that answer as LiteRT does."""
 
 import json
+import threading
 import time
 from dataclasses import replace
 
@@ -12,6 +13,7 @@ from tomopy_edge.errors import BackendError
 from tomopy_edge.hookspecs import BackendEntry
 from tomopy_edge.networks import choice, litert
 from tomopy_edge.networks.choice import Candidate, fastest
+from tomopy_edge.networks.edge_tpu_sticks import Sticks
 from tomopy_edge.networks.litert import LiteRT
 from tomopy_edge.networks.manifest import NetworkFile, open_model
 
@@ -87,7 +89,7 @@ def test_it_is_measured_once_for_a_machine(runtime, opened, cache):
     [
         lambda _: {"threads": 2},
         lambda monkeypatch: monkeypatch.setattr(choice, "_machine", lambda: ("another",)),
-        lambda monkeypatch: monkeypatch.setattr(choice, "FORMAT", 2),
+        lambda monkeypatch: monkeypatch.setattr(choice, "FORMAT", 0),
     ],
     ids=["threads", "machine", "format"],
 )
@@ -102,22 +104,48 @@ def test_another_version_or_file_is_measured_anew(runtime, opened):
     chosen(runtime("slow", 0.02), runtime("quick", version="1.1"))
     assert len(opened) == 4
     other = replace(FILE, sha256=MODEL.manifest.denoise.choose("int8", 128, SHAPE).sha256, file="x")
-    assert choice._place([runtime("slow")], 1) != choice._place([replace(runtime("slow"), file=other)], 1)
+    assert choice._file_name([runtime("slow")], 1) != choice._file_name([replace(runtime("slow"), file=other)], 1)
 
 
-@pytest.mark.parametrize("content", ["", "not JSON", "[]", "{}", json.dumps({"seconds": {}, "unknown": 1})])
-def test_a_cache_that_cannot_be_read_is_measured_again(runtime, cache, content):
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda _: "",
+        lambda _: "not JSON",
+        lambda _: "[]",
+        lambda _: "{}",
+        lambda kept: json.dumps(kept | {"unknown": 1}),
+        lambda kept: json.dumps(kept | {"seconds": {}}),
+        lambda kept: json.dumps(kept | {"seconds": {"slow": 0.02}}),
+        lambda kept: json.dumps(kept | {"seconds": ["slow", "quick"]}),
+        lambda kept: json.dumps(kept | {"seconds": {"slow": "0.02", "quick": "0.01"}}),
+        lambda kept: json.dumps(kept | {"seconds": {"slow": 0.02, "quick": float("nan")}}),
+        lambda kept: json.dumps(kept | {"seconds": {"slow": 0.02, "quick": -1.0}}),
+        lambda kept: json.dumps(kept | {"seconds": {"slow": 0.02}, "left_out": {"quick": None}}),
+        lambda kept: json.dumps(kept | {"day": "yesterday"}),
+    ],
+)
+def test_a_cache_that_is_damaged_is_measured_again(runtime, opened, cache, damage):
     chosen(runtime("slow", 0.02), runtime("quick"))
     (kept,) = cache.iterdir()
-    kept.write_text(content)
-    assert chosen(runtime("slow", 0.02), runtime("quick"))[0] == "quick"
+    kept.write_text(damage(json.loads(kept.read_text())))
+    name, notes = chosen(runtime("slow", 0.02), runtime("quick"))
+    assert name == "quick"
+    assert "nan" not in notes[0]
+    assert opened == ["slow", "quick"] * 2
     assert json.loads(kept.read_text())["seconds"].keys() == {"slow", "quick"}
 
 
-def test_a_cache_that_cannot_be_written_is_no_error(runtime, monkeypatch, tmp_path):
+NOT_KEPT = "what was measured of runtimes cannot be kept, so the next run measures it again: "
+
+
+def test_a_cache_that_cannot_be_written_is_a_note_and_no_error(runtime, monkeypatch, tmp_path):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    assert chosen(runtime("slow", 0.02), runtime("quick"))[0] == "quick"
+    name, notes = chosen(runtime("slow", 0.02), runtime("quick"))
+    assert name == "quick"
+    assert notes[0].startswith(NOT_KEPT)
+    assert "Not a directory" in notes[0]
 
 
 def test_a_user_without_a_home_has_it_measured_every_time(runtime, monkeypatch):
@@ -126,7 +154,9 @@ def test_a_user_without_a_home_has_it_measured_every_time(runtime, monkeypatch):
 
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setattr(choice.Path, "home", classmethod(homeless))
-    assert chosen(runtime("slow", 0.02), runtime("quick"))[0] == "quick"
+    name, notes = chosen(runtime("slow", 0.02), runtime("quick"))
+    assert name == "quick"
+    assert notes[0] == f"{NOT_KEPT}Could not determine home directory."
 
 
 def test_a_runtime_that_answers_wrongly_is_left_out_with_a_note_though_it_is_faster(runtime):
@@ -183,6 +213,48 @@ def test_a_slow_machine_is_not_kept_busy_for_long(runtime, monkeypatch):
     start = time.perf_counter()
     assert chosen(runtime("slow", 0.2), runtime("quick", 0.1))[0] == "quick"
     assert time.perf_counter() - start < 0.2 * 3 + 0.1 * 3
+
+
+def test_what_another_program_slows_down_in_most_rounds_is_not_taken_for_slow(runtime):
+    class Disturbed(Slow):
+        asked = 0
+
+        def _run(self, batch):
+            self.asked += 1
+            self.seconds = 0.0 if self.asked == 3 else 0.2
+            return super()._run(batch)
+
+    disturbed = runtime("disturbed")
+    disturbed = replace(disturbed, entry=replace(disturbed.entry, open=lambda path, _: Disturbed(path, 0, 0)))
+    assert chosen(disturbed, runtime("steady", 0.05))[0] == "disturbed"
+
+
+def test_several_devices_are_measured_together():
+    class Stick(Slow):
+        together, most = 0, 0
+        counting = threading.Lock()
+
+        def _run(self, batch):
+            with Stick.counting:
+                Stick.together += 1
+                Stick.most = max(Stick.most, Stick.together)
+            answer = super()._run(batch)
+            with Stick.counting:
+                Stick.together -= 1
+            return answer
+
+    def with_sticks(count):
+        def open_it(path, placement):
+            sticks = {f"usb:{i}": Stick(path, 0.05, 0) for i in range(count)}
+            return Sticks(sticks, LiteRT(path, 1), placement.note, "sticks")
+
+        probe = Probe(works=True, told="sticks")
+        return Candidate(BackendEntry(f"sticks{count}", "", "tflite", open_it, lambda: probe, alike=True), FILE, FILE)
+
+    measured = choice.measure([with_sticks(1), with_sticks(4)], MODEL, 1)
+    assert not measured.left_out
+    assert Stick.most == 4
+    assert 0.05 / 4 <= measured.seconds["sticks4"] < 0.05 <= measured.seconds["sticks1"]
 
 
 def test_runtimes_with_other_tiles_are_compared_by_the_slice():

@@ -72,6 +72,15 @@ def test_a_recipe_for_tomopy_says_where_to_get_it_before_anything_is_read(
     assert f"{place}: TomoPy was asked for and is not installed; it is on conda-forge" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("verb", [["check"], ["run", "scan.h5"]], ids=["check", "run"])
+def test_a_device_that_is_not_there_is_told_before_anything_is_read(tmp_path, capsys, verb):
+    path = tmp_path / "recipe.yaml"
+    path.write_text(yaml.safe_dump([{"denoise": {"options": {"runtime": "litert", "device": "gpu"}}}]))
+    name, *scan = verb
+    assert main([name, str(path), *scan]) == 2
+    assert "denoise.options: runtime litert: has no device 'gpu' (there are: cpu)" in capsys.readouterr().err
+
+
 def test_without_a_scan_the_recipe_alone_is_checked(recipe_file, capsys):
     assert main(["check", recipe_file]) == 0
     said = capsys.readouterr().out

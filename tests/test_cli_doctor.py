@@ -146,7 +146,7 @@ def test_a_crowded_machine_is_told_row_by_row(tmp_path):
     mine = Catalogue({}, {}, {}, {"accelerator": BROKEN})
     told = "\n".join(told_checkup(check_up(mine, tmp_path, Installed((str(tmp_path / "site"),))), 80))
     assert "processor        Xeon: AVX2, AMX-INT8" in told
-    assert "memory           4.0 GiB, of which a control group allows 1.0 GiB" in told
+    assert "memory           4.0 GiB, of which limits allow 1.0 GiB" in told
     assert "board            NVIDIA Jetson" in told
     assert "usb 2-1          Coral USB Accelerator" in told
     assert "accelerator      no" in told

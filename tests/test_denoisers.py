@@ -8,6 +8,8 @@ from tomopy_edge.data import Volume
 from tomopy_edge.denoisers.tomogan import NetworkDenoiser, NetworkOptions, settle_tomogan
 from tomopy_edge.job import Job
 from tomopy_edge.networks.manifest import model_names, open_model
+from tomopy_edge.stages.denoise import denoise
+from tomopy_edge.stages.fine_tune import FineTuneOptions, settle_fine_tune
 
 ATTENUATION = 0.004
 
@@ -65,6 +67,28 @@ def test_an_open_precision_is_settled_as_the_model_advises_and_the_report_says_s
     assert settled.precision == advised
     assert job.tally.notes["denoise"] == [f"no precision was asked for, so the model's usual one runs: {advised}"]
     assert settle_tomogan(settled, Volume(noisy_disc()[0]), job) == settled
+
+
+def test_a_runtime_that_cannot_run_the_usual_precision_is_told_as_the_reason(catalogue):
+    job = Job(ncore=1, catalogue=catalogue)
+    settled = settle_tomogan(NetworkOptions(model="tomogan-compact", runtime="float"), Volume(noisy_disc()[0]), job)
+    assert settled.precision == "float"
+    (note,) = job.tally.notes["denoise"]
+    assert note == "no precision was asked for, and runtime float has no int8, so another runs: float"
+
+
+@pytest.mark.parametrize(("precision", "mended"), [("float", "int8"), ("int8", "float"), ("int8", "int8")])
+def test_a_fine_tune_network_after_a_float_one_is_told_and_no_other(catalogue, precision, mended):
+    job = Job(ncore=1, catalogue=catalogue)
+    options = NetworkOptions(model="tomogan-compact", runtime="litert", precision=precision, unit=ATTENUATION)
+    denoiser = NetworkDenoiser("denoise", "denoise", options, job)
+    noisy = np.repeat(noisy_disc()[0][:1], 1 + 2 * denoiser.neighbours, axis=0)
+    sample = denoise(Volume(noisy), denoiser)
+    denoiser.close()
+    fine_tune = FineTuneOptions(model="tomogan-compact", runtime="litert", precision=mended)
+    assert settle_fine_tune(fine_tune, sample, job).unit == ATTENUATION
+    notes = job.tally.notes.get("fine_tune", [])
+    assert ["nothing of int8 to mend" in note for note in notes] == [True] * (precision == "float")
 
 
 def test_a_precision_that_was_asked_for_is_kept_and_needs_no_note():

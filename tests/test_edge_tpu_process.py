@@ -95,7 +95,7 @@ def test_a_process_that_was_killed_for_its_memory_says_so():
 
 @pytest.mark.parametrize(
     ("path", "told"),
-    [(DENOISE, "did not answer within"), (LARGE, "took no tile for")],
+    [(DENOISE, "did not answer within"), (LARGE, "took nothing for")],
     ids=["fits_the_line", "does_not"],
 )
 def test_a_stick_that_locks_up_is_given_up(machine, path, told):
@@ -115,6 +115,39 @@ def test_a_stick_that_locks_up_while_it_is_opened_is_given_up(machine):
     machine.setattr(edge_tpu_process, "SCRIPT", "import time; time.sleep(60)")
     with pytest.raises(BackendError, match=r"usb:0 did not answer within 0\.2 seconds"):
         opened(DENOISE)
+
+
+def test_a_child_that_lets_go_of_its_stick_and_lingers_is_not_told_to_be_short_of_memory(machine):
+    machine.setattr(edge_tpu_process, "GRACE", 0.5)
+    lingers = "import os, sys, time; os.write(2, b'transfer in failed'); os.close(int(sys.argv[1])); time.sleep(60)"
+    machine.setattr(edge_tpu_process, "SCRIPT", lingers)
+    with pytest.raises(BackendError) as lost:
+        opened(DENOISE)
+    assert str(lost.value) == (
+        "the Edge TPU usb:0 is lost: its process let go of it, and had to be ended after 0.5 seconds "
+        "(transfer in failed)"
+    )
+
+
+def test_a_stick_that_takes_no_word_of_a_network_that_is_closed_is_given_up(machine):
+    machine.setattr(edge_tpu_process, "PATIENCE", 0.5)
+    machine.setattr(edge_tpu_process, "SCRIPT", "import time; time.sleep(60)")
+    process = join_process("usb:0")
+    for number in range(100_000):
+        process.close(number)
+        if process.fault is not None:
+            break
+    assert process.fault == "took nothing for 0.5 seconds; unplug it and plug it in again"
+    assert process.child.returncode == -signal.SIGKILL
+    leave_process(process)
+
+
+def test_a_module_in_the_users_folder_does_not_reach_the_child(machine, tmp_path):
+    (tmp_path / "socket.py").write_text("raise ImportError('the file of a user')")
+    machine.chdir(tmp_path)
+    stick = opened(DENOISE)
+    stick.infer(tiles_for(stick))
+    stick.close()
 
 
 def test_an_interrupted_tile_is_not_taken_for_the_answer_to_the_next_one(machine):

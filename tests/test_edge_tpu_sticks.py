@@ -67,6 +67,11 @@ def test_devices_share_the_tiles_and_a_slow_one_holds_up_none():
     assert notes == [f"tiles answered: usb:0 {slow.answered}, usb:1 {fast.answered}"]
 
 
+def test_every_device_has_a_batch_to_work_on():
+    assert opened(Scripted(batch=2), Scripted(batch=2), Scripted(batch=2), batch=2)[0].at_once == 6
+    assert opened(Scripted())[0].at_once == 1
+
+
 def test_the_tile_that_a_device_was_lost_with_is_answered_by_another_and_told(caplog):
     poor, good, cpu = Scripted(lasts=3, takes=0.001), Scripted(takes=0.001), Scripted()
     network, notes = opened(poor, good, cpu=cpu)

@@ -218,7 +218,7 @@ def older(monkeypatch):
         monkeypatch.setitem(sys.modules, "tflite_runtime", package)
         monkeypatch.setitem(sys.modules, "tflite_runtime.interpreter", module)
         monkeypatch.setattr(builtins, "__import__", import_it)
-        monkeypatch.setattr(litert, "version", {"tflite-runtime": "2.14.0"}.get)
+        monkeypatch.setattr(litert, "version_of", lambda _module, name: {"tflite-runtime": "2.14.0"}[name])
         monkeypatch.setattr(litert.np, "__version__", numpy)
 
     return make
@@ -262,3 +262,17 @@ def test_a_graph_cannot_be_looked_into_without_the_package_that_has_its_schema(m
     monkeypatch.setitem(sys.modules, "ai_edge_litert", None)
     with pytest.raises(BackendError, match=r"\.tflite: looking into a network file needs ai-edge-litert"):
         check_graph(small_network())
+
+
+@pytest.mark.parametrize(
+    ("said", "told"), [("std::bad_alloc", "there is not enough memory"), ("node 3 failed to invoke", "node 3 failed")]
+)
+def test_an_inference_that_fails_is_told_with_what_ran_it(monkeypatch, said, told):
+    backend = LiteRT(small_network(), threads=1)
+
+    def fail():
+        raise RuntimeError(said)
+
+    monkeypatch.setattr(backend._interpreter, "invoke", fail)
+    with pytest.raises(BackendError, match=rf"LiteRT .* 1 thread: inference failed: .*{told}"):
+        backend.infer(reference_tiles(backend.ends))

@@ -26,6 +26,13 @@ def test_a_process_that_ends_keeps_what_it_told_before(script, ended):
     assert ended in answer.ended
 
 
+def test_a_module_in_the_users_folder_does_not_reach_the_child(monkeypatch, tmp_path):
+    (tmp_path / "json.py").write_text("raise ImportError('the file of a user')")
+    monkeypatch.chdir(tmp_path)
+    answer = ask_python("import os; tell(folder=os.getcwd())")
+    assert (answer.said("folder"), answer.ended) == (str(tmp_path), "")
+
+
 def test_a_process_that_hangs_is_given_up(monkeypatch):
     monkeypatch.setattr(child, "PATIENCE", 1.5)
     answer = ask_python("tell(a=1); import time; time.sleep(60)")

@@ -85,7 +85,28 @@ def test_a_device_that_is_not_there_is_a_reason(fitness, device, runs):
     stages = fitness(f"- denoise: {{options: {{runtime: stick, device: '{device}'}}}}\n", entry("stick", works))
     assert stages["denoise"].runs is runs
     if not runs:
-        assert f"there is no device {device} (there are: usb:0, usb:1)" in stages["denoise"].told
+        assert stages["denoise"].told == f"runtime stick: has no device {device!r} (there are: usb:0, usb:1)"
+
+
+def test_a_device_that_is_not_there_has_another_runtime_take_over_where_the_recipe_allows_it(fitness):
+    text = "- denoise: {options: {runtime: stick, device: 'usb:2', fallback: true}}\n"
+    stages = fitness(text, entry("stick", works))
+    assert (stages["denoise"].runs, stages["denoise"].told) == (True, "tomogan int8 on litert")
+
+
+@pytest.mark.parametrize(
+    ("text", "runs"),
+    [
+        ("- denoise: {options: {precision: chained}}\n- fine_tune\n", False),
+        ("- denoise: {options: {precision: chained}}\n- fine_tune: {unit: 0.01}\n", True),
+        ("- fine_tune\n", False),
+        ("- denoise: {denoiser: none}\n- denoise\n- fine_tune\n", True),
+    ],
+)
+def test_a_fine_tune_network_with_nothing_to_mend_cannot_run(fitness, text, runs):
+    fine_tune = fitness(text)["fine_tune"]
+    assert fine_tune.runs is runs
+    assert ("no network that could be mended" in fine_tune.told) is not runs
 
 
 def test_where_no_runtime_works_all_that_were_tried_are_told(fitness):

@@ -98,12 +98,14 @@ def test_below_a_groups_limit_what_it_has_taken_is_not_free(system):
     assert free_memory(system(MACHINE | group)) == 2500000 - 1400000
 
 
-def test_version_1_names_usage_otherwise(system):
+def test_version_1_names_things_otherwise(system):
     group = {
         "proc/self/cgroup": "4:memory:/job\n",
         "sys/fs/cgroup/memory/job/memory.limit_in_bytes": "1000000",
-        "sys/fs/cgroup/memory/job/memory.usage_in_bytes": "400000",
+        "sys/fs/cgroup/memory/job/memory.usage_in_bytes": "900000",
+        "sys/fs/cgroup/memory/job/memory.stat": "inactive_file 0\ntotal_inactive_file 500000\n",
     }
+    # What the groups below it have of file pages is in its usage, but only in the total of its own account.
     assert free_memory(system(MACHINE | group)) == 600000
 
 

@@ -108,7 +108,7 @@ def test_a_network_of_another_type_or_with_more_inputs_is_refused(tmp_path):
 
 @pytest.mark.parametrize("device", ["usb:0", "cpu:1", "cuda:x"])
 def test_a_device_that_there_is_not_is_refused(device):
-    with pytest.raises(BackendError, match=f"runtime onnxruntime: has no device '{device}'; it has cpu, cuda"):
+    with pytest.raises(BackendError, match=rf"runtime onnxruntime: has no device '{device}' \(there are: tensorrt, "):
         ENTRY.open(network("float"), Placement(device=device))
 
 

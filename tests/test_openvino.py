@@ -6,7 +6,7 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from tomopy_edge.errors import ModelError
+from tomopy_edge.errors import BackendError, ModelError
 from tomopy_edge.networks import litert, openvino
 from tomopy_edge.networks.agreement import reference_tiles
 from tomopy_edge.networks.manifest import open_model
@@ -74,3 +74,19 @@ def test_what_openvino_refuses_is_told_by_its_last_line(tmp_path, monkeypatch):
 def test_it_says_its_version_and_threads():
     assert openvino.OpenVINO(network("int8"), 2).told.startswith("OpenVINO 20")
     assert openvino.OpenVINO(network("int8"), 2).told.endswith(", 2 threads")
+
+
+@needed
+@pytest.mark.parametrize(
+    ("said", "told"), [("std::bad_alloc", "there is not enough memory"), ("src/x.cpp:3:\nno such node", "no such node")]
+)
+def test_an_inference_that_fails_is_told_with_what_ran_it(said, told):
+    backend = openvino.OpenVINO(network("int8"), 1)
+
+    class Failing:
+        def infer(self, *_, **__):
+            raise RuntimeError(said)
+
+    backend._request = Failing()
+    with pytest.raises(BackendError, match=rf"OpenVINO .* 1 thread: inference failed: {told}"):
+        backend.infer(reference_tiles(backend.ends))

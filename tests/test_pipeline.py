@@ -104,3 +104,9 @@ def test_where_memory_ends_the_stage_is_named():
         DataError, match=r"stage0: there is not enough memory \(Unable to allocate 9 GiB\); work on fewer"
     ):
         list(flow)
+
+
+def test_the_log_tells_what_a_chunk_is_and_not_its_pixels(caplog):
+    caplog.set_level("DEBUG")
+    list(stream(made_of(Step(lambda volume: volume)), lambda *_: volumes([2]), Span(5, 7, 20), Job()))
+    assert [record.message for record in caplog.records] == ["stage0: Volume, slices (2, 1, 1), from row 5"]

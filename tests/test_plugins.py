@@ -87,6 +87,24 @@ def test_an_offer_that_is_no_offer_is_logged_and_left_out(manager, caplog, offer
     assert fault in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("reads", "near"),
+    [("tensorflow", ""), ("tflight", "; did you mean 'tflite'?"), (["onnx"], "; did you mean 'onnx'?"), (None, "")],
+)
+def test_a_runtime_that_reads_no_kind_of_file_is_logged_and_left_out(manager, caplog, reads, near):
+    class Wrong:
+        @tomopy_edge.hookimpl
+        def tomopy_edge_backends(self):
+            yield tomopy_edge.BackendEntry("sketch", "", reads, None, None)
+
+    manager.register(Wrong(), name="wrong")
+    with caplog.at_level(logging.WARNING):
+        offered = ask(manager).backends
+    assert "litert" in offered
+    assert "sketch" not in offered
+    assert f"it reads {reads!r}, which is no kind of file{near} (there are: tflite, edgetpu, onnx)" in caplog.text
+
+
 @pytest.mark.parametrize("taken", ["tomopy_edge", "first"])
 def test_a_plugin_whose_name_is_taken_is_left_out_and_the_other_stays(monkeypatch, caplog, taken):
     def offering(denoiser):

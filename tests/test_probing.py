@@ -71,6 +71,12 @@ def tried(*probes, at_once=2):
     return probed_apart([entry(probe) for probe in probes], at_once)
 
 
+@pytest.fixture(autouse=True)
+def _found(monkeypatch):
+    """Let this module be found by its name, which children look up where their parent does."""
+    monkeypatch.syspath_prepend(Path(__file__).parents[1])
+
+
 @pytest.fixture(params=["forked", "one by one"])
 def system(request, monkeypatch):
     """Where processes can be forked, and where they cannot."""
@@ -122,6 +128,12 @@ def test_a_runtime_is_asked_once():
     one = entry(lambda: asked.append(1) or works())
     assert probed(one) is probed(one)
     assert asked == [1]
+
+
+def test_a_module_in_the_users_folder_breaks_no_runtime(monkeypatch, tmp_path):
+    (tmp_path / "json.py").write_text("raise ImportError('the file of a user')")
+    monkeypatch.chdir(tmp_path)
+    assert probed(entry(works, risky=True)).works
 
 
 def test_each_of_several_answers_in_its_place_from_a_process_of_its_own(system):

@@ -12,9 +12,9 @@ from tomopy_edge.denoisers.tomogan import NetworkOptions, check_network, settle_
 from tomopy_edge.errors import BackendError, ModelError, PluginError
 from tomopy_edge.hookspecs import BackendEntry
 from tomopy_edge.job import Job
-from tomopy_edge.networks import litert, runtimes
+from tomopy_edge.networks import litert, room, runtimes
 from tomopy_edge.networks.manifest import open_model
-from tomopy_edge.networks.runtimes import Wish, choose_file, partner_for, settle_runtime, working
+from tomopy_edge.networks.runtimes import Wish, able, choose_file, partner_for, settle_runtime
 
 MODEL = open_model("tomogan")
 NETWORKS = MODEL.manifest.denoise
@@ -70,7 +70,8 @@ def test_auto_measures_those_that_give_the_same_answers_and_work_here(chosen_fro
     name, notes = settled(wish, NETWORKS, litert.ENTRY, *others, entry(works, "good", alike=True))
     assert name == "good"
     assert [one.entry.name for one in chosen_from] == ["litert", "good"]
-    assert {one.file for one in chosen_from} == {NETWORKS.choose(None, None, (1024, 1024))}
+    assert {one.runs for one in chosen_from} == {NETWORKS.choose(None, None, (1024, 1024))}
+    assert {one.file for one in chosen_from} == {NETWORKS.choose(None, 256, (1024, 1024))}
     assert notes == {"denoise": ["measured"]}
 
 
@@ -99,8 +100,8 @@ def test_auto_never_changes_the_precision_or_the_tile_for_speed(chosen_from):
     assert settled(Wish(MODEL, "int8", 256, (64, 64)), held, litert.ENTRY, device)[0] == "litert"
     assert chosen_from == []
     other = entry(works, "other", reads="edgetpu", alike=True)
-    with pytest.raises(ModelError, match="the model holds no float network that device or other could run"):
-        runtimes._candidates([device, other], held, Wish(MODEL, "float", None, (64, 64)))
+    with pytest.raises(ModelError, match="the model holds no float network that runtime device could run, only int8"):
+        settled(Wish(MODEL, "float", None, (64, 64)), held, device, other)
 
 
 def test_auto_says_what_it_tried_where_nothing_works():
@@ -122,8 +123,7 @@ def test_a_named_runtime_that_does_not_work_is_an_error_unless_another_may_take_
         settle_runtime("thing", NETWORKS, told, "denoise", fallback=False)
     assert settle_runtime("thing", NETWORKS, told, "denoise", fallback=True) is litert.ENTRY
     (note,) = told.tally.notes["denoise"]
-    assert "there is no such device" in note
-    assert "the recipe allows another runtime" in note
+    assert note == "runtime thing: there is no such device; plug it in; the recipe allows another runtime"
 
 
 def test_the_settled_recipe_names_the_runtime_and_a_device_only_where_it_is_one_of_that_runtime():
@@ -137,7 +137,7 @@ def test_the_settled_recipe_names_the_runtime_and_a_device_only_where_it_is_one_
 
 def test_an_unknown_runtime_is_refused_with_the_nearest_name():
     with pytest.raises(PluginError, match="no runtime is named 'litertt'; did you mean 'litert'"):
-        working("litertt", job(litert.ENTRY).catalogue)
+        able("litertt", NETWORKS, job(litert.ENTRY).catalogue)
     with pytest.raises(PluginError, match="no runtime is named 'litertt'"):
         check_network(NetworkOptions(runtime="litertt"), job(litert.ENTRY).catalogue, "denoise")
 
@@ -151,7 +151,7 @@ def test_a_model_without_files_for_a_runtime_is_refused_with_the_command_that_ma
 
 def test_a_runtime_of_one_precision_runs_that_one_where_none_is_asked_for():
     assert choose_file(entry(works, precisions=("float",)), NETWORKS, None, None, (64, 64)).precision == "float"
-    with pytest.raises(ModelError, match=r"holds no int8 network \(it holds: float\)"):
+    with pytest.raises(ModelError, match="the model holds no int8 network that runtime thing could run, only float"):
         choose_file(entry(works, precisions=("float",)), NETWORKS, "int8", None, (64, 64))
 
 
@@ -225,3 +225,87 @@ def test_before_fine_tune_a_runtime_runs_what_it_holds_of_what_that_was_trained_
     ]
     with pytest.raises(PluginError, match="no runtime is named 'flot'; did you mean 'float'"):
         partner_for("flot", compact, told)
+
+
+@pytest.mark.parametrize("tile", [None, 512])
+def test_the_choice_is_the_same_however_much_memory_is_free_and_the_tile_alone_becomes_smaller(
+    chosen_from, monkeypatch, tile
+):
+    volume = Volume(np.random.default_rng(0).normal(1, 0.2, (1, 1000, 1000)).astype(np.float32))
+    told = job(litert.ENTRY, entry(works, "good", alike=True))
+    settled = []
+    for free in (10**10, 260 * 10**6):
+        monkeypatch.setattr(room, "free_memory", lambda free=free: free)
+        options = NetworkOptions(precision="int8", unit=1.0, tile=tile)
+        settled.append(settle_tomogan(options, volume, told))
+    plenty, little = chosen_from[:2], chosen_from[2:]
+    assert plenty == little
+    assert settled[0].runtime == settled[1].runtime == "good"
+    assert [one.tile for one in settled] == ([1136, 256] if tile is None else [512, 512])
+    assert [one.file.tile for one in plenty] == [256, 256]
+
+
+def test_nothing_is_measured_that_there_is_no_memory_for(chosen_from, monkeypatch):
+    monkeypatch.setattr(room, "free_memory", lambda: 40 * 10**6)
+    told = job(litert.ENTRY, entry(works, "good", alike=True))
+    wish = Wish(MODEL, "int8", None, (1000, 1000))
+    with pytest.raises(BackendError, match=r"tiles of 256 pixels, take 0\.034 to 0\.046 GB of memory, and 0\.04"):
+        settle_runtime("auto", NETWORKS, told, "denoise", fallback=False, wish=wish)
+    assert chosen_from == []
+
+
+def test_what_is_measured_on_other_tiles_is_told_for_those_that_would_run(chosen_from):
+    settled(Wish(MODEL, "int8", None, (1024, 1024)), NETWORKS, litert.ENTRY, entry(works, "good", alike=True))
+    one = chosen_from[0]
+    assert (one.file.tile, one.runs.tile) == (256, 1136)
+    # One tile of 1136 pixels has the pixels of 19.7 of 256, and these take as long as 19.7 of those.
+    assert one.seconds(0.1, (1024, 1024)) == pytest.approx(0.1 * (1136 / 256) ** 2)
+
+
+def test_a_device_of_a_runtime_is_looked_for_before_anything_is_read():
+    catalogue = job(litert.ENTRY, entry(works, "stick"), entry(fails)).catalogue
+    with pytest.raises(BackendError, match=r"runtime litert: has no device 'gpu' \(there are: cpu\)$"):
+        check_network(NetworkOptions(runtime="litert", device="gpu"), catalogue, "denoise")
+    with pytest.raises(BackendError, match=r"runtime stick: has no device 'usb:2' \(there are: usb:0, usb:1\)$"):
+        check_network(NetworkOptions(runtime="stick", device="usb:2"), catalogue, "denoise")
+    with pytest.raises(BackendError, match="runtime thing: there is no such device"):
+        check_network(NetworkOptions(runtime="thing"), catalogue, "denoise")
+    check_network(NetworkOptions(runtime="stick", device="usb"), catalogue, "denoise")
+    check_network(NetworkOptions(runtime="thing", fallback=True), catalogue, "denoise")
+
+
+def test_another_runtime_takes_over_for_a_device_that_is_not_there_too():
+    volume = Volume(np.random.default_rng(0).normal(1, 0.2, (3, 64, 64)).astype(np.float32), 0)
+    options = NetworkOptions(runtime="stick", device="usb:2", fallback=True)
+    told = job(litert.ENTRY, entry(works, "stick"))
+    settled = settle_tomogan(options, volume, told)
+    assert (settled.runtime, settled.device) == ("litert", None)
+    assert told.tally.notes["denoise"][0] == (
+        "runtime stick: has no device 'usb:2' (there are: usb:0, usb:1); the recipe allows another runtime"
+    )
+    # The one that is named may take over itself, on the devices that it has.
+    settled = settle_tomogan(replace(options, runtime="litert", device="gpu"), volume, told)
+    assert (settled.runtime, settled.device) == ("litert", None)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "told"),
+    [
+        ({"precisions": ("float",)}, "no int8 network that runtime thing could run, only float"),
+        ({"reads": "onnx"}, "no chained network that runtime thing could run, only float and int8"),
+    ],
+)
+def test_a_model_is_not_said_to_lack_what_the_runtime_alone_cannot_run(chosen, told):
+    precision = told.split()[1]
+    with pytest.raises(ModelError, match=f"the model holds {told}$"):
+        choose_file(entry(works, **chosen), NETWORKS, precision, None, (64, 64))
+    with pytest.raises(ModelError, match="no float network for tiles of 512 pixels that runtime thing could run, only"):
+        choose_file(entry(works, reads="onnx"), NETWORKS, "float", 512, (64, 64))
+
+
+def test_a_runtime_that_litert_has_nothing_to_compare_with_is_not_measured(chosen_from):
+    odd = replace(NETWORKS.choose("int8", 128, (64, 64)), file="odd.onnx", tile=384, stride=368)
+    held = replace(NETWORKS, onnx=(odd,))
+    other = entry(works, "other", reads="onnx", alike=True)
+    assert settled(Wish(MODEL, "int8", None, (64, 64)), held, litert.ENTRY, other)[0] == "litert"
+    assert chosen_from == []

@@ -99,6 +99,7 @@ class Backend(ABC):
         ------
         ValueError : where the tiles are of another shape or type than the network takes
         RuntimeError : where the network is closed
+        BackendError : where the device is lost, or the runtime answers something else than this network does
         """
         wanted = self.ends.shape[1:]
         if tiles.shape[1:] != wanted or tiles.dtype != self.ends.kind:
@@ -132,12 +133,26 @@ class Backend(ABC):
     def _answer(self, batch: NDArray[Any]) -> NDArray[Any]:
         """Answer a full batch, (tile, y, x, channel) -> (tile, y, x), in the codes that callers see."""
         if self.ends.io != "uint8":
-            return self._run(np.ascontiguousarray(batch)).reshape(batch.shape[:3])
-        return _flipped(self._run(_flipped(np.ascontiguousarray(batch), np.uint8)), np.int8).reshape(batch.shape[:3])
+            return self._checked(self._run(np.ascontiguousarray(batch)))
+        return _flipped(self._checked(self._run(_flipped(np.ascontiguousarray(batch), np.uint8))), np.int8)
+
+    def _checked(self, answer: NDArray[Any]) -> NDArray[Any]:
+        """Return a runtime's own answer as (tile, y, x), or raise a `BackendError` where it is something else."""
+        answer, shape = np.asarray(answer), self.ends.shape[:3]
+        # Else what is no code would wrap around, and axes in another order change places, without a word.
+        if answer.dtype != self.ends.io or answer.shape not in {shape, (*shape, 1)}:
+            raise BackendError(
+                f"{self.told}: expected an answer of {self.ends.io} {shape}, got {answer.dtype} {answer.shape}; that "
+                "is a fault of this runtime, so name another one"
+            )
+        return answer.reshape(shape)
 
     @abstractmethod
     def _run(self, batch: NDArray[Any]) -> NDArray[Any]:
-        """Return the answer to one full batch, of the type that the file takes; its memory may be used again."""
+        """Return the answer (tile, y, x), or (tile, y, x, 1), to one full batch; its memory may be used again.
+
+        Both are of the type that the file takes.
+        """
 
     @abstractmethod
     def _free(self) -> None:
@@ -147,6 +162,10 @@ class Backend(ABC):
 def _flipped(codes: NDArray[Any], kind: type[np.int8 | np.uint8]) -> NDArray[Any]:
     """Return codes that are 128 higher as uint8, or 128 lower as int8: the highest bit is the other way round."""
     return (codes.view(np.uint8) ^ np.uint8(128)).view(kind)
+
+
+CPU = "cpu"
+"""What the device of a runtime is called that has no other."""
 
 
 def keep_silent(_sentence: str) -> None:
@@ -170,15 +189,31 @@ class Placement:
     tile: int | None = None
     note: Callable[[str], None] = keep_silent
 
-    def expect_cpu(self, runtime: str) -> None:
-        """Check that no device is named but the CPU, for runtimes that have no other.
+    def devices(self, runtime: str, there: Sequence[str] = ()) -> tuple[str, ...]:
+        """Return the devices that are meant, of those that a runtime has: all of them where none is named.
+
+        Of ("usb:0", "usb:1"), "usb" means both; of a runtime that does not count its GPUs, and so has "cuda" alone,
+        "cuda:1" means that one.
+
+        Parameters
+        ----------
+        runtime : its name, for errors
+        there : its devices, as its probe names them; none are the CPU
 
         Raises
         ------
-        BackendError : where one is
+        BackendError : where there is no such device
         """
-        if self.device not in {None, "cpu"}:
-            raise BackendError(f"runtime {runtime}: has no device {self.device!r}, only cpu; leave device out")
+        there = tuple(there) or (CPU,)
+        if self.device is None:
+            return there
+        meant = tuple(one for one in there if f"{one}:".startswith(f"{self.device}:"))
+        kind, _, number = self.device.partition(":")
+        if not meant and kind in there and kind != CPU and number.isdecimal():
+            meant = (self.device,)
+        if not meant:
+            raise BackendError(f"runtime {runtime}: has no device {self.device!r} (there are: {', '.join(there)})")
+        return meant
 
 
 @dataclass(frozen=True)

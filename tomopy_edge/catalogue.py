@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar, cast, get_args, get_type_hints
 
 import pluggy
 
@@ -13,6 +13,9 @@ from tomopy_edge.errors import PluginError, did_you_mean
 from tomopy_edge.hookspecs import BackendEntry, DenoiserEntry, ReconstructorEntry, StageEntry
 
 log = logging.getLogger(__name__)
+
+READS: tuple[str, ...] = get_args(get_type_hints(BackendEntry)["reads"])
+"""The kinds of network files that a runtime may read."""
 
 E = TypeVar("E", StageEntry, ReconstructorEntry, DenoiserEntry, BackendEntry)
 
@@ -92,4 +95,7 @@ def _fault(entry: Any, entry_type: type[Any]) -> str | None:
     # Without the decorator's rules a misspelt option would be dropped in silence.
     if entry_type is not BackendEntry and not hasattr(entry.options, "__pydantic_config__"):
         return f"its options class {entry.options.__name__} is not made by tomopy_edge.options"
+    if entry_type is BackendEntry and entry.reads not in READS:
+        near = did_you_mean(str(entry.reads), READS)
+        return f"it reads {entry.reads!r}, which is no kind of file{near} (there are: {', '.join(READS)})"
     return None

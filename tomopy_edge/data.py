@@ -120,12 +120,14 @@ class Volume:
     first_row : row of the scan that slice 0 came from
     pixel_size : micrometres, or None where it is not known
     unit : attenuation per pixel that networks see as 1; one number for a scan, None until a network needed it
+    precision : what the network computed in that made the slices, such as "int8"; None where none did
     """
 
     slices: Float32
     first_row: int = 0
     pixel_size: float | None = None
     unit: float | None = None
+    precision: str | None = None
 
     def __post_init__(self) -> None:
         _expect("slices", self.slices, ("z", "y", "x"))

@@ -26,8 +26,9 @@ hookimpl = pluggy.HookimplMarker("tomopy_edge")
 class Denoiser(Protocol):
     """Turns noisy slices into clean ones. All that a denoising plugin has to write.
 
-    Two further attributes are used where a denoiser has them: `close()`, called at the end of the run, and `unit`, the
-    attenuation per pixel that its network sees as 1, which a Fine-Tune network after it takes over.
+    Three further attributes are used where a denoiser has them: `close()`, called at the end of the run, and `unit`,
+    the attenuation per pixel that its network sees as 1, and `precision`, what that computes in, both for a Fine-Tune
+    network after it.
     """
 
     neighbours: int

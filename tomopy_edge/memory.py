@@ -12,6 +12,10 @@ from tomopy_edge.system_files import ROOT, text_of
 UNTOLD = 2**30
 """Bytes that are taken to be free where the system does not say."""
 
+SHARE = 0.25
+"""Of the memory that is free, what each of those may take that take most: the rows worked on at once, the buffers of
+FBP, a network. The rest is for what stages make of the rows."""
+
 PLENTY = 2**31
 """Free bytes from which on memory need not be spared."""
 
@@ -109,7 +113,9 @@ def _upwards(mount: Path, group: str, limit: str, usage: str) -> Iterator[_Group
         allowed, used = _number(folder / limit), _number(folder / usage)
         if allowed is not None:
             # File pages that were not used lately make room for whoever asks.
-            spare = _fields(folder / "memory.stat").get("inactive_file", 0)
+            told = _fields(folder / "memory.stat")
+            # In version 1 it is those with "total" that count the groups below too, as the usage does.
+            spare = told.get("total_inactive_file", told.get("inactive_file", 0))
             yield _Group(allowed, max((used or 0) - spare, 0))
 
 

@@ -15,6 +15,7 @@ from tomopy_edge.data import Volume
 from tomopy_edge.errors import DataError
 from tomopy_edge.hookspecs import Step, keep
 from tomopy_edge.job import Job
+from tomopy_edge.memory import SHARE
 from tomopy_edge.recipe import Block, Recipe
 
 log = logging.getLogger(__name__)
@@ -26,9 +27,8 @@ SAMPLE_BYTES = 192 * 2**20
 """What the sinograms and slices of the sample rows may take. It does not follow the machine: the same scan has the same
 sample, and so the same slices, wherever it is reconstructed."""
 
-CHUNK_BYTES, CHUNK_SHARE = 2**30, 0.25
-"""Of the memory that is free, the share that the rows in flight may take where the caller does not choose their number,
-and the bytes that they take at most: more of them make no run faster."""
+CHUNK_BYTES = 2**30
+"""What the rows in flight take at most where the caller does not choose their number: more make no run faster."""
 
 Read = Callable[[int, int], Iterable[Any]]
 """Yields the rows from the first to the one before the last, as adjacent chunks of the first stage's kind, in order."""
@@ -79,6 +79,14 @@ def _applied(block: Block, sample: Any, job: Job) -> Any:
         return step.apply(next(with_neighbours([sample], step.neighbours)) if step.neighbours else sample)
 
 
+def _told(chunk: Any) -> str:
+    """Return what a chunk is, for the log: its kind, and the shapes of its arrays."""
+    fields = vars(chunk).items() if dataclasses.is_dataclass(chunk) else ()
+    shapes = (f"{name} {value.shape}" for name, value in fields if isinstance(value, np.ndarray))
+    row = getattr(chunk, "first_row", None)
+    return ", ".join([type(chunk).__name__, *shapes, *([] if row is None else [f"from row {row}"])])
+
+
 @contextmanager
 def _memory_told(stage: str) -> Iterator[None]:
     """Raise a `DataError` where memory ends inside."""
@@ -127,7 +135,7 @@ def _through(name: str, step: Step, flow: Iterator[Any], job: Job, observe: Obse
     for chunk in flow:
         with job.tally.timed(name, "total"), _memory_told(name):
             made = [step.apply(chunk)]
-        log.debug("%s: %s", name, made[0])
+        log.debug("%s: %s", name, _told(made[0]))
         if observe is not None:
             observe(name, made[0])
         # Nothing is kept here while the stages after this one work: what they let go of is free.
@@ -188,4 +196,4 @@ def rows_that_fit(angles: int, columns: int, memory: int) -> int:
     comes out of it, before and after the denoiser: about eight float32 copies of each.
     """
     row = 8 * 4 * (angles * columns + columns * columns)
-    return min(max(int(min(CHUNK_SHARE * memory, CHUNK_BYTES)) // row, 2), 64) // 2 * 2
+    return min(max(int(min(SHARE * memory, CHUNK_BYTES)) // row, 2), 64) // 2 * 2

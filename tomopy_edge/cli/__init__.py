@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"tomopy-edge: error: {error}\n")
         return FAULT
     except KeyboardInterrupt:
-        sys.stderr.write("tomopy-edge: stopped; an unfinished output was removed\n")
+        sys.stderr.write("tomopy-edge: stopped\n")
         return STOPPED
     except BrokenPipeError:
         # The reader of our output went away, as `| head` does.

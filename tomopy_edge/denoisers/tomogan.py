@@ -20,7 +20,17 @@ from tomopy_edge.job import Job
 from tomopy_edge.networks import litert
 from tomopy_edge.networks.manifest import Model, NetworkSet, Precision, open_model
 from tomopy_edge.networks.room import Room
-from tomopy_edge.networks.runtimes import AUTO, Wish, backends, choose_file, files_for, settle_runtime
+from tomopy_edge.networks.runtimes import (
+    AUTO,
+    Wish,
+    able,
+    backends,
+    choose_file,
+    fault_of,
+    files_for,
+    files_of,
+    settle_runtime,
+)
 from tomopy_edge.networks.slices import Account, SliceNetwork, open_network
 from tomopy_edge.networks.unit import attenuation_unit, noise_level
 from tomopy_edge.options import options
@@ -85,6 +95,7 @@ class NetworkDenoiser:
     Attributes
     ----------
     neighbours : slices on each side of a slice that it looks at
+    precision : what the network computes in
     unit : attenuation per pixel that a Fine-Tune network after it takes over; None after a chained network, which has
         that network in it
     """
@@ -95,10 +106,12 @@ class NetworkDenoiser:
         self._model, self._networks = networks_of(options, part)
         self._options = options
         self._unit = np.float32(options.unit)
-        chained = (options.precision or self._networks.usual) == "chained"
-        self.unit = None if chained else options.unit
+        self.precision = options.precision or self._networks.usual
+        self.unit = None if self.precision == "chained" else options.unit
         self._job = job
-        self._entry = settle_runtime(options.runtime, self._networks, job, stage, fallback=options.fallback)
+        self._entry = settle_runtime(
+            options.runtime, self._networks, job, stage, device=options.device, fallback=options.fallback
+        )
         self._account = Account(stage, job.tally)
         self._opened: dict[tuple[int, int], SliceNetwork] = {}
         self.neighbours = self._networks.neighbours
@@ -150,16 +163,19 @@ def networks_of(options: NetworkOptions, part: Part) -> tuple[Model, NetworkSet]
 
 
 def check_network(options: NetworkOptions, catalogue: Any, part: Part) -> None:
-    """Raise an `EdgeError` unless runtime and model are there, and the model's files for it hold what they should."""
+    """Raise an `EdgeError` unless runtime, device and model are here, and the model's files hold what they should.
+
+    Of "auto" none is tried, since that may take seconds: the run itself does that.
+    """
     model, networks = networks_of(options, part)
-    name = litert.ENTRY.name if options.runtime == AUTO else options.runtime
-    entry = find(backends(catalogue), name, "runtime")
-    if options.fallback and not files_for(entry, networks):
-        entry = find(backends(catalogue), litert.ENTRY.name, "runtime")
-    precision = choose_file(entry, networks, options.precision, options.tile, (1, 1)).precision
-    for network in files_for(entry, networks):
-        if network.precision == precision and (entry.whole or options.tile in {None, network.tile}):
-            model.path(network.file, network.sha256)
+    if options.runtime == AUTO:
+        entries = [find(backends(catalogue), litert.ENTRY.name, "runtime")]
+    else:
+        entries = able(options.runtime, networks, catalogue, device=options.device, fallback=options.fallback)
+    for entry, chosen in files_of(entries, networks, options.precision, options.tile):
+        for network in files_for(entry, networks):
+            if network.precision == chosen.precision and (entry.whole or options.tile in {None, network.tile}):
+                model.path(network.file, network.sha256)
 
 
 def settle_network(options: N, part: Part, sample: Volume, job: Job) -> N:
@@ -173,8 +189,10 @@ def settle_network(options: N, part: Part, sample: Volume, job: Job) -> N:
     model, networks = networks_of(options, part)
     y, x = sample.slices.shape[1:]
     room = Room.now(model)
-    wish = Wish(model, options.precision, options.tile, (y, x), room.fits)
-    entry = settle_runtime(options.runtime, networks, job, part, fallback=options.fallback, wish=wish)
+    wish = Wish(model, options.precision, options.tile, (y, x))
+    entry = settle_runtime(
+        options.runtime, networks, job, part, device=options.device, fallback=options.fallback, wish=wish
+    )
     file = choose_file(entry, networks, options.precision, options.tile, (y, x), room.fits)
     if entry.reads == "tflite":
         room.expect(file, entry, (y, x))
@@ -191,15 +209,19 @@ def settle_network(options: N, part: Part, sample: Volume, job: Job) -> N:
 
 
 def _device(options: NetworkOptions, entry: BackendEntry) -> str | None:
-    """Return the device that is named, which is one of the runtime that is named: none of one that took over."""
-    return options.device if entry.name == options.runtime else None
+    """Return the device that is named, which is one of the runtime that is named; none where others took over."""
+    return options.device if entry.name == options.runtime and fault_of(entry, options.device) is None else None
 
 
 def settle_tomogan(options: NetworkOptions, sample: Volume, job: Job) -> NetworkOptions:
     """Return `options` with the advised precision, the tile that suits `sample`, and the unit measured on it."""
     settled = settle_network(options, "denoise", sample, job)
     if options.precision is None:
-        job.tally.note("denoise", f"no precision was asked for, so the model's usual one runs: {settled.precision}")
+        usual, runs = networks_of(options, "denoise")[1].usual, settled.precision
+        found = (
+            "so the model's usual one" if runs == usual else f"and runtime {settled.runtime} has no {usual}, so another"
+        )
+        job.tally.note("denoise", f"no precision was asked for, {found} runs: {runs}")
     unit = attenuation_unit(sample.slices) if options.unit is None else options.unit
     noise = noise_level(sample.slices) / unit
     if noise > LOUD:

@@ -19,7 +19,7 @@ from tomopy_edge.fbp.lanes import LaneArray, bytes_of, empty_lanes
 from tomopy_edge.fbp.rows import Rows, finish_rows, plan_rows
 from tomopy_edge.fbp.sampling import Sampling, plan_sampling, response_lanes, sample_projections
 from tomopy_edge.fbp.strips import Strips, fill_strip, plan_strips, strip_size
-from tomopy_edge.memory import free_memory
+from tomopy_edge.memory import SHARE, free_memory
 
 OVERSAMPLING = 1.25
 """Grid points for each pixel, at least."""
@@ -29,9 +29,6 @@ WIDE, NARROW = 16, 4
 
 TAKE = 16
 """Projections, or rows of pixels, that a thread takes at a time."""
-
-SHARE_OF_MEMORY = 0.25
-"""Of the memory that is free, what a plan's buffers may take before it works on fewer slices at once."""
 
 T = TypeVar("T")
 
@@ -126,7 +123,7 @@ def batches(rows: NDArray[np.int64], geometry: Geometry, ncore: int) -> Iterator
     widest = WIDE
     # Rows of pixels are written in blocks as long as a batch is wide, on either side of the axis.
     too_small = geometry.size < 2 * WIDE
-    if too_small or geometry.lanes(ncore) * bytes_of(WIDE) > SHARE_OF_MEMORY * free_memory():
+    if too_small or geometry.lanes(ncore) * bytes_of(WIDE) > SHARE * free_memory():
         widest = NARROW
     first = 0
     while first < len(rows):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tomopy_edge.networks.beginning import beginning
 from tomopy_edge.networks.ending import last_line, signal_name
 
 PATIENCE = 60.0
@@ -75,7 +76,7 @@ def ask_library(name: str, script: str, root: Path = ROOT) -> Answer:
 
 def ask_python(script: str) -> Answer:
     """Return what `script`, Python that has `tell(key=value)`, finds out with what is installed; raise nothing."""
-    return _asked(["-c", TELL + script])
+    return _asked(["-c", beginning() + TELL + script])
 
 
 def _asked(arguments: list[str]) -> Answer:

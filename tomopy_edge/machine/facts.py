@@ -37,7 +37,7 @@ class Machine:
     features : instructions that networks are fast by, such as "AVX512-VNNI" or "dotprod"
     cores : that this process may use
     memory_bytes : of the machine; 0 where the system does not tell
-    memory_limit_bytes : what a control group allows this process, where that is less
+    memory_limit_bytes : what limits allow this process (control groups, `ulimit`), where that is less
     system : distribution, kernel and architecture
     board : of a single-board computer, such as a Raspberry Pi or a Jetson with its release of L4T
     gpus : that CUDA can use, such as "NVIDIA H100 (compute capability 9.0, 79.2 GiB)"

@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from tomopy_edge.catalogue import Catalogue
+from tomopy_edge.data import Volume
 from tomopy_edge.denoisers.tomogan import NetworkOptions, networks_of
-from tomopy_edge.errors import BackendError, EdgeError, ModelError
+from tomopy_edge.errors import EdgeError
 from tomopy_edge.hookspecs import BackendEntry, accept
 from tomopy_edge.machine.checkup import Checkup
 from tomopy_edge.machine.trial import as_tried
-from tomopy_edge.networks.manifest import NetworkFile, NetworkSet
-from tomopy_edge.networks.probing import probed
-from tomopy_edge.networks.runtimes import AUTO, able_for_auto, choose_file, working
+from tomopy_edge.networks.manifest import NetworkFile, open_model
+from tomopy_edge.networks.runtimes import able, files_of
 from tomopy_edge.recipe import Block, Recipe, read_recipe
 from tomopy_edge.reconstructors.tomopy import ENTRIES as TOMOPY_ALGORITHMS
-from tomopy_edge.stages.fine_tune import FineTuneOptions
+from tomopy_edge.stages.fine_tune import NOTHING_TO_MEND, FineTuneOptions
 
 TOMOPY = "tomopy"
 
@@ -64,7 +64,12 @@ def recipe_fitness(recipe: Recipe, catalogue: Catalogue, checkup: Checkup) -> tu
     catalogue : the one that was checked up; its runtimes are not tried again
     """
     tried = as_tried(catalogue, checkup.runtimes)
-    return tuple(_stage_fitness(block, tried, checkup) for block in recipe.blocks)
+    found, before = [], None
+    for block in recipe.blocks:
+        found.append(_stage_fitness(block, before, tried, checkup))
+        if block.entry.takes is block.entry.gives is Volume:
+            before = block
+    return tuple(found)
 
 
 def _without_checks(catalogue: Catalogue) -> Catalogue:
@@ -81,9 +86,11 @@ def _without_checks(catalogue: Catalogue) -> Catalogue:
     )
 
 
-def _stage_fitness(block: Block, catalogue: Catalogue, checkup: Checkup) -> StageFitness:
+def _stage_fitness(block: Block, before: Block | None, catalogue: Catalogue, checkup: Checkup) -> StageFitness:
     reasons: list[str] = []
     told = ""
+    if isinstance(block.options, FineTuneOptions) and block.options.unit is None and not _mendable(before, catalogue):
+        reasons.append(NOTHING_TO_MEND)
     for entry, options in _chosen(block, catalogue):
         if entry in TOMOPY_ALGORITHMS or getattr(options, "library", None) == TOMOPY:
             package = checkup.package(TOMOPY)
@@ -115,37 +122,27 @@ def _chosen(block: Block, catalogue: Catalogue) -> Iterator[tuple[Any, Any]]:
 
 def _network(options: NetworkOptions, catalogue: Catalogue) -> str:
     """Return what runs a network here; raise an `EdgeError` where nothing does."""
-    model, networks = networks_of(options, "fine_tune" if isinstance(options, FineTuneOptions) else "denoise")
-    able: dict[str, NetworkFile] = {}
-    faults: list[ModelError] = []
-    for entry in _candidates(options, networks, catalogue):
-        try:
-            # Which tile suits depends on the slices; whether there is one at all does not.
-            able[entry.name] = choose_file(entry, networks, options.precision, options.tile, (1, 1))
-        except ModelError as error:  # noqa: PERF203 - a handful of runtimes
-            faults.append(error)
-    if not able:
-        raise faults[0]
-    precisions = dict.fromkeys(file.precision for file in able.values())
-    return f"{model.manifest.name} {' or '.join(precisions)} on {' or '.join(able)}"
+    found = _able(options, catalogue)
+    precisions = dict.fromkeys(file.precision for _, file in found)
+    runtimes = " or ".join(entry.name for entry, _ in found)
+    return f"{open_model(options.model).manifest.name} {' or '.join(precisions)} on {runtimes}"
 
 
-def _candidates(options: NetworkOptions, networks: NetworkSet, catalogue: Catalogue) -> list[BackendEntry]:
-    """Return the runtimes that may run the network, at least one, as `settle_runtime` takes them."""
-    if options.runtime != AUTO:
-        try:
-            entry = working(options.runtime, catalogue)
-            _expect_device(entry, options.device)
-        except BackendError:
-            if not options.fallback:
-                raise
-        else:
-            return [entry]
-    return able_for_auto(networks, catalogue)
+def _able(options: NetworkOptions, catalogue: Catalogue) -> list[tuple[BackendEntry, NetworkFile]]:
+    _, networks = networks_of(options, "fine_tune" if isinstance(options, FineTuneOptions) else "denoise")
+    entries = able(options.runtime, networks, catalogue, device=options.device, fallback=options.fallback)
+    # Which tile suits depends on the slices; whether there is one at all does not.
+    return files_of(entries, networks, options.precision, options.tile)
 
 
-def _expect_device(entry: BackendEntry, device: str | None) -> None:
-    devices = probed(entry).devices or ("cpu",)
-    # A kind of device, such as usb, stands for the first of them; for edgetpu, for all.
-    if device is not None and not any(f"{one}:".startswith(f"{device}:") for one in devices):
-        raise BackendError(f"runtime {entry.name}: there is no device {device} (there are: {', '.join(devices)})")
+def _mendable(before: Block | None, catalogue: Catalogue) -> bool:
+    """Return whether a Fine-Tune network may come after the stage that makes its slices."""
+    if before is None:
+        return False
+    for _, options in _chosen(before, catalogue):
+        if isinstance(options, NetworkOptions):
+            try:
+                return any(file.precision != "chained" for _, file in _able(options, catalogue))
+            except EdgeError:  # which is told of that stage
+                return True
+    return True  # of others only a run can tell

@@ -55,7 +55,7 @@ class RoundsOptions:
     precisions: tuple[Precision, ...] = ()
     """Which networks of the models; none takes the one that each runtime would take itself."""
     tiles: tuple[int, ...] = ()
-    """Edges of their tiles, pixels, where the runtime has tiles; none takes the one that a recipe would be given."""
+    """Edges of their tiles, pixels; none takes the one that a recipe would be given."""
     columns: int = 1024
     """Edge of the slices, pixels."""
     angles: int = 180
@@ -168,7 +168,8 @@ def _working(chosen: RoundsOptions, catalogue: Catalogue) -> tuple[list[BackendE
         else:
             left_out.append(f"{name}: {probed(entry).told}")
     if not entries:
-        raise BackendError(f"no runtime works on this machine: {'; '.join(left_out)}")
+        which = "none of the runtimes that were named" if chosen.runtimes else "no runtime"
+        raise BackendError(f"{which} works on this machine: {'; '.join(left_out)}")
     return entries, tuple(left_out)
 
 
@@ -183,7 +184,7 @@ def _entered(
         # Where several go by one name, it takes the folders to tell them apart.
         called = name if list(names.values()).count(name) == 1 else model
         for precision, entry in product(chosen.precisions or (None,), entries):
-            for tile in (None,) if entry.whole else chosen.tiles or (None,):
+            for tile in chosen.tiles or (None,):
                 wanted = NetworkOptions(model=model, precision=precision, tile=tile, runtime=entry.name, unit=unit)
                 try:
                     contestants.append(Contestant(wanted, noisy, catalogue, chosen.ncore, folder, called))

@@ -55,7 +55,7 @@ def _machine(machine: Machine) -> list[tuple[str, str]]:
     features = ", ".join(machine.features) or "none found of those that networks are fast by"
     memory = _gibibytes(machine.memory_bytes) if machine.memory_bytes else "unknown"
     if machine.memory_limit_bytes is not None:
-        memory += f", of which a control group allows {_gibibytes(machine.memory_limit_bytes)}"
+        memory += f", of which limits allow {_gibibytes(machine.memory_limit_bytes)}"
     rows = [("processor", f"{machine.cpu}: {features}"), ("cores", f"{machine.cores} for this process")]
     rows += [("memory", memory), ("system", machine.system)]
     rows += [("board", machine.board)] if machine.board else []

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import date
+from math import inf
 from pathlib import Path
-from statistics import median
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from tomopy_edge.backend import Backend, Placement
@@ -22,7 +22,7 @@ from tomopy_edge.errors import BackendError
 from tomopy_edge.hookspecs import BackendEntry
 from tomopy_edge.job import available_cores
 from tomopy_edge.networks.agreement import disagreement, refer
-from tomopy_edge.networks.cache import cache_folder
+from tomopy_edge.networks.cache import cache_folder, keep
 from tomopy_edge.networks.manifest import Model, NetworkFile
 from tomopy_edge.networks.probing import probed
 from tomopy_edge.processor import board_name, processor_name
@@ -30,7 +30,7 @@ from tomopy_edge.processor import board_name, processor_name
 ROUNDS, SPENT = 5, 10.0
 """Rounds in which every runtime has its turn; no further one is begun after as many seconds."""
 
-FORMAT = 1
+FORMAT = 2
 """Of what is kept; another number has everything measured again."""
 
 
@@ -61,7 +61,8 @@ class Measured:
 
     Attributes
     ----------
-    seconds : name of a runtime -> seconds for one batch of tiles, median
+    seconds : name of a runtime -> seconds for one batch of tiles; where several are worked on at the same time, those
+        of all by their number. The least of the rounds, to which other programs add least
     left_out : name of a runtime -> why it is not to be chosen
     failed : whether one of those failed; that may pass, and is not kept
     day : when that was found, YYYY-MM-DD
@@ -71,6 +72,13 @@ class Measured:
     left_out: dict[str, str]
     failed: bool
     day: str
+
+    def __post_init__(self) -> None:
+        if not all(0 <= seconds < inf for seconds in self.seconds.values()):
+            raise ValueError(f"seconds: expected numbers from 0, got {self.seconds}")
+        if not all(isinstance(why, str) for why in self.left_out.values()):
+            raise ValueError(f"left_out: expected sentences, got {self.left_out}")
+        date.fromisoformat(self.day)
 
 
 def fastest(
@@ -92,12 +100,15 @@ def fastest(
     ------
     BackendError : where none of them runs the network and agrees
     """
-    path = _place(candidates, threads)
-    measured = _read(path)
+    file = _file_name(candidates, threads)
+    measured = _read(file, {one.entry.name for one in candidates})
     if measured is None:
         measured = measure(candidates, model, threads)
         if not measured.failed:
-            _keep(path, measured)
+            try:
+                keep(_path(file), json.dumps(asdict(measured)).encode())
+            except (OSError, RuntimeError) as error:
+                note(f"what was measured of runtimes cannot be kept, so the next run measures it again: {error}")
     for name, why in measured.left_out.items():
         note(f"runtime {name} is left out of the choice: {why}")
     able = [one for one in candidates if one.entry.name in measured.seconds]
@@ -117,7 +128,7 @@ def fastest(
 def measure(candidates: list[Candidate], model: Model, threads: int) -> Measured:
     """Time a batch of tiles on every candidate, in turns, after its answer was compared with LiteRT's."""
     references = {file: refer(model.path(file.file, file.sha256)) for file in {one.reference for one in candidates}}
-    running: dict[str, tuple[Backend, NDArray[Any]]] = {}
+    running: dict[str, tuple[Backend, NDArray[Any], int]] = {}
     left_out: dict[str, str] = {}
     failed = False
     seconds: dict[str, list[float]] = {}
@@ -135,37 +146,39 @@ def measure(candidates: list[Candidate], model: Model, threads: int) -> Measured
             except Exception as error:  # noqa: BLE001 - a runtime that fails here is one that is not chosen
                 fault, failed = f"{type(error).__name__}: {error}", True
             if fault is None:
-                running[name] = backend, reference.tiles
+                # One batch alone would have but one of several devices work.
+                batches = -(-backend.at_once // len(reference.tiles))
+                running[name] = backend, np.concatenate([reference.tiles] * batches), batches
             else:
                 left_out[name] = fault
         begun = time.perf_counter()
         for _ in range(ROUNDS):
-            for name, (backend, tiles) in [*running.items()]:
+            for name, (backend, tiles, batches) in [*running.items()]:
                 start = time.perf_counter()
                 try:
                     backend.infer(tiles)
                 except Exception as error:  # noqa: BLE001 - likewise
                     left_out[name], failed = f"{type(error).__name__}: {error}", True
                     del running[name]
-                seconds.setdefault(name, []).append(time.perf_counter() - start)
+                seconds.setdefault(name, []).append((time.perf_counter() - start) / batches)
             if time.perf_counter() - begun > SPENT:
                 break
-    medians = {name: median(seconds[name]) for name in running}
-    return Measured(medians, left_out, failed, date.today().isoformat())  # noqa: DTZ011 - the user's day
+    least = {name: min(seconds[name]) for name in running}
+    return Measured(least, left_out, failed, date.today().isoformat())  # noqa: DTZ011 - the user's day
 
 
-def _place(candidates: list[Candidate], threads: int) -> Path | None:
-    """Return where what is measured for such candidates is kept; None where there is no place."""
+def _file_name(candidates: list[Candidate], threads: int) -> str:
+    """Return the name of the file that keeps what is measured for such candidates."""
     known = [
         (one.entry.name, probed(one.entry).version, probed(one.entry).devices, one.file.sha256, one.reference.sha256)
         for one in candidates
     ]
     key = json.dumps([FORMAT, _machine(), threads, known])
-    try:
-        folder = cache_folder() / "runtimes"
-    except RuntimeError:  # a user without a home
-        return None
-    return folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.json"
+    return f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.json"
+
+
+def _path(file: str) -> Path:
+    return cache_folder() / "runtimes" / file
 
 
 def _machine() -> tuple[str, ...]:
@@ -174,20 +187,10 @@ def _machine() -> tuple[str, ...]:
     return processor_name(), board_name(), platform.machine(), str(available_cores())
 
 
-def _read(path: Path | None) -> Measured | None:
+def _read(file: str, runtimes: set[str]) -> Measured | None:
+    """Return what was found out about all of `runtimes`; None where nothing is kept, or what is kept is damaged."""
     try:
-        return None if path is None else Measured(**json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):  # not there, or not what was kept
+        measured = Measured(**json.loads(_path(file).read_text(encoding="utf-8")))
+    except (OSError, RuntimeError, ValueError, TypeError, AttributeError):  # RuntimeError: a user without a home
         return None
-
-
-def _keep(path: Path | None, measured: Measured) -> None:
-    if path is None:
-        return
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        written = path.with_suffix(f".{os.getpid()}")
-        written.write_text(json.dumps(asdict(measured)), encoding="utf-8")
-        written.replace(path)
-    except OSError:
-        pass  # it is measured again next time
+    return measured if {*measured.seconds, *measured.left_out} == runtimes else None

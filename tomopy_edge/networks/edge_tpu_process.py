@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from tomopy_edge.errors import BackendError
+from tomopy_edge.networks.beginning import beginning
 from tomopy_edge.networks.edge_tpu_child import OPENED
 from tomopy_edge.networks.ending import last_line, signal_name
 
@@ -75,7 +76,7 @@ class StickProcess:
             _limit_sending(self._line, PATIENCE)
             try:
                 self.child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                    [sys.executable, "-c", SCRIPT, str(theirs.fileno()), device],
+                    [sys.executable, "-c", beginning() + SCRIPT, str(theirs.fileno()), device],
                     stdin=subprocess.DEVNULL,
                     stdout=self._said,
                     stderr=self._said,
@@ -115,8 +116,8 @@ class StickProcess:
             if self.fault is None:
                 try:
                     self._line.send(("close", number))
-                except OSError:
-                    self.fault = self._how_it_ended()
+                except OSError as error:
+                    self._lose(error)
 
     def end(self) -> None:
         """Give the device back."""
@@ -134,15 +135,20 @@ class StickProcess:
                     if self._line.poll(PATIENCE):
                         return self._line.recv_bytes()
                     self._give_up(f"did not answer within {PATIENCE:g} seconds; unplug it and plug it in again")
-                except BlockingIOError:
-                    self._give_up(f"took no tile for {PATIENCE:g} seconds; unplug it and plug it in again")
-                except (EOFError, OSError):
-                    self.fault = self._how_it_ended()
+                except (EOFError, OSError) as error:
+                    self._lose(error)
                 except BaseException:
                     # An answer that nobody waited for would be taken for that to the next question.
                     self._give_up("was given up when it was interrupted; open the network anew")
                     raise
             raise BackendError(f"the Edge TPU {self.device} {self.fault}")
+
+    def _lose(self, error: EOFError | OSError) -> None:
+        """Take the device for lost, as the line to its process fails."""
+        if isinstance(error, BlockingIOError):
+            self._give_up(f"took nothing for {PATIENCE:g} seconds; unplug it and plug it in again")
+        else:
+            self.fault = self._how_it_ended()
 
     def _give_up(self, why: str) -> None:
         self.fault = why
@@ -151,20 +157,26 @@ class StickProcess:
 
     def _how_it_ended(self) -> str:
         """Return how the child ended, and the last line that was said in it."""
-        code = self._wait()
-        how = f"with exit code {code}" if code >= 0 else f"by {signal_name(code)}"
-        if code == OUT_OF_MEMORY:
+        by_itself = self._wait()
+        code = self.child.returncode
+        how = f"ended with exit code {code}" if code >= 0 else f"ended by {signal_name(code)}"
+        if not by_itself:
+            how = f"let go of it, and had to be ended after {GRACE:g} seconds"
+        elif code == OUT_OF_MEMORY:
             how += ", which is what the system does where memory is short"
         self._said.seek(0)
         last = (f"({line})" for line in last_line(self._said.read(), without="INFO"))
-        return " ".join([f"is lost: its process ended {how}", *last])
+        return " ".join([f"is lost: its process {how}", *last])
 
-    def _wait(self) -> int:
+    def _wait(self) -> bool:
+        """Have the child end, and return whether it did so by itself."""
         try:
-            return self.child.wait(GRACE)
+            self.child.wait(GRACE)
         except subprocess.TimeoutExpired:
             self.child.kill()
-            return self.child.wait()
+            self.child.wait()
+            return False
+        return True
 
 
 def _limit_sending(line: Connection, seconds: float) -> None:

@@ -42,7 +42,8 @@ class Stick(Backend):
         return self._process.child.pid
 
     def _run(self, batch: NDArray[Any]) -> NDArray[Any]:
-        return np.frombuffer(self._process.answer(self._number, batch.data.cast("B")), self.ends.io)
+        answer = self._process.answer(self._number, batch.data.cast("B"))
+        return np.frombuffer(answer, self.ends.io).reshape(self.ends.shape[:3])
 
     def _free(self) -> None:
         self._process.close(self._number)

@@ -40,6 +40,7 @@ class Sticks(Backend):
         self._sticks, self._stand_by, self._note = dict(sticks), stand_by, note
         self._answered = dict.fromkeys((*self._sticks, CPU), 0)
         self._anew = 0
+        self.at_once = max(len(self._sticks), 1) * self.ends.shape[0]
         self._threads = ThreadPoolExecutor(max(len(self._sticks), 1), "stick")
 
     def _run_all(self, tiles: NDArray[Any]) -> NDArray[Any]:

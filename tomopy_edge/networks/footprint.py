@@ -33,7 +33,11 @@ def footprint(path: Path, tile: int | None = None) -> int:
     ModelError : where the file is damaged
     BackendError : where the package is missing that reads it
     """
-    graph = read_graph(path)
+    return footprint_of(read_graph(path), tile)
+
+
+def footprint_of(graph: Graph, tile: int | None = None) -> int:
+    """Return the same of a network that was read."""
     scale = 1.0 if tile is None else (tile / graph.inputs[0].shape[1]) ** 2
     return round(scale * (_tensors(graph) + sum(map(_table, graph.operators))))
 
@@ -57,11 +61,10 @@ def _bytes(kind: str, shape: tuple[int, ...]) -> int:
 
 def _table(operator: Operator) -> int:
     """Return the bytes of an operator's table; a convolution whose kernel is a single pixel has none."""
-    given, kernel = operator.outputs[0], operator.taken(1)
-    taken = operator.taken(2 if operator.name == "TRANSPOSE_CONV" else 0)
-    if taken is None:
+    kernel, taken = operator.taken(1), operator.taken(2 if operator.name == "TRANSPOSE_CONV" else 0)
+    if taken is None or not operator.outputs:
         return 0
-    pixels, under = math.prod(given.shape[1:3]), 1.0
+    pixels, under = max(math.prod(operator.outputs[0].shape[1:3]), 1), 1.0
     if operator.name in CONVOLUTIONS and kernel is not None:
         under = math.prod(kernel.shape[1:3])
     if operator.name in SPREADING:

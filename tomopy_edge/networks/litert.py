@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
@@ -15,9 +14,13 @@ from tomopy_edge.backend import Backend, Ends, Placement, Probe, slice_shape
 from tomopy_edge.codes import HIGHEST, LOWEST, QuantParams
 from tomopy_edge.errors import BackendError, ModelError
 from tomopy_edge.hookspecs import BackendEntry
+from tomopy_edge.memory import free_memory
 from tomopy_edge.networks.edge_tpu import COMPILED
+from tomopy_edge.networks.footprint import footprint_of
 from tomopy_edge.networks.resizing import with_tile
+from tomopy_edge.networks.room import shortage
 from tomopy_edge.networks.tflite_graph import Graph, Tensor, read_graph
+from tomopy_edge.networks.versions import version_of
 
 PACKAGE, OLDER = "ai-edge-litert", "tflite-runtime"
 """Names of the distributions. The older one ended in 2023, with wheels that were built for numpy 1."""
@@ -60,11 +63,11 @@ def interpreters() -> Interpreters:
         if find_spec("tflite_runtime") is None:
             raise BackendError(f"{PACKAGE} cannot be imported ({error}); pip install {PACKAGE}") from None
         return _older()
-    return Interpreters(Interpreter, "LiteRT", version(PACKAGE))
+    return Interpreters(Interpreter, "LiteRT", version_of("ai_edge_litert", PACKAGE))
 
 
 def _older() -> Interpreters:
-    found = version(OLDER)
+    found = version_of("tflite_runtime", OLDER)
     # Not even tried: beside numpy 2 its import prints a page of tracebacks and ends in a SystemError.
     if int(np.__version__.split(".")[0]) > 1:
         raise BackendError(f"{OLDER} {found} needs numpy below 2, found {np.__version__}; pip install {PACKAGE}")
@@ -88,20 +91,23 @@ class LiteRT(Backend):
     Raises
     ------
     ModelError : where the file is no such network
-    BackendError : where LiteRT is missing
+    BackendError : where LiteRT is missing, or memory is short
     """
 
     def __init__(self, path: Path, threads: int, tile: int | None = None) -> None:
         package = interpreters()
-        if package.reads:
-            check_graph(path)
+        graph, free = check_graph(path) if package.reads else None, free_memory()
         try:
             content = path.read_bytes() if tile is None else with_tile(path.read_bytes(), tile)
             # From memory: the file can then be replaced while it is in use.
             interpreter = package.make(model_content=content, num_threads=threads)
             interpreter.allocate_tensors()
         except (OSError, RuntimeError, ValueError) as error:
-            raise refused(path, f"is damaged, or {package.name} has no kernel for it", str(error)) from None
+            # Where memory is short, it only says that an operator could not be prepared.
+            needed = 0 if graph is None else footprint_of(graph, tile)
+            short = shortage(str(path), str(error), needed, free)
+            why = f"is damaged, or {package.name} has no kernel for it"
+            raise short or refused(path, why, str(error)) from None
         ends, self._input, self._output = ends_of(interpreter, path)
         unchecked = "" if package.reads else f" (files unchecked, which needs {PACKAGE})"
         told = f"{package.name} {package.version}{unchecked}, {threads} thread{'s' * (threads != 1)}"
@@ -110,7 +116,11 @@ class LiteRT(Backend):
 
     def _run(self, batch: NDArray[Any]) -> NDArray[Any]:
         self._interpreter.set_tensor(self._input, batch)
-        self._interpreter.invoke()
+        try:
+            self._interpreter.invoke()
+        except RuntimeError as error:
+            told = f"{self.told}: inference failed"
+            raise shortage(told, str(error)) or BackendError(f"{told}: {error}") from None
         answer: NDArray[Any] = self._interpreter.get_tensor(self._output)
         return answer
 
@@ -237,7 +247,7 @@ def _probe() -> Probe:
 
 
 def _open(path: Path, placement: Placement) -> Backend:
-    placement.expect_cpu("litert")
+    placement.devices("litert")
     return LiteRT(path, placement.threads)
 
 

@@ -18,6 +18,7 @@ from tomopy_edge.backend import Backend, Ends, Placement, Probe, slice_shape
 from tomopy_edge.errors import BackendError, ModelError
 from tomopy_edge.hookspecs import BackendEntry
 from tomopy_edge.networks.manifest import open_model
+from tomopy_edge.networks.room import shortage
 
 PROVIDERS = {
     "tensorrt": ("TensorrtExecutionProvider", "CUDAExecutionProvider"),
@@ -67,7 +68,8 @@ class OnnxRuntime(Backend):
         try:
             answer: NDArray[Any] = self._session.run(None, {self._input: batch})[0]
         except Exception as error:  # its exceptions have no base of their own
-            raise BackendError(f"runtime onnxruntime: inference failed on {self._device}: {error}") from error
+            told = f"runtime onnxruntime: inference failed on {self._device}"
+            raise shortage(told, str(error)) or BackendError(f"{told}: {error}") from error
         return answer
 
     def _free(self) -> None:
@@ -85,8 +87,6 @@ def open_session(content: bytes, device: str, threads: int, source: str) -> Any:
     import onnxruntime
 
     kind, _, number = device.partition(":")
-    if kind not in PROVIDERS or not (number or "0").isdecimal() or (kind == "cpu" and number):
-        raise BackendError(f"runtime onnxruntime: has no device {device!r}; it has cpu, cuda, cuda:1, tensorrt, ...")
     missing = [name for name in PROVIDERS[kind] if name not in onnxruntime.get_available_providers()]
     if missing:
         raise BackendError(
@@ -95,7 +95,7 @@ def open_session(content: bytes, device: str, threads: int, source: str) -> Any:
         )
     settings = onnxruntime.SessionOptions()
     settings.intra_op_num_threads, settings.inter_op_num_threads = threads, 1
-    settings.log_severity_level = 3  # errors; how it was told to place nodes is no news
+    settings.log_severity_level = 4  # no errors either: those that matter are raised
     providers: list[Any] = list(PROVIDERS[kind])
     if kind != "cpu":
         settings.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
@@ -106,6 +106,8 @@ def open_session(content: bytes, device: str, threads: int, source: str) -> Any:
         # With its fall-back, a session that fails goes on with the CPU, also amid a run.
         session = onnxruntime.InferenceSession(content, settings, providers=providers, enable_fallback=0)
     except Exception as error:  # noqa: BLE001 - its exceptions have no base of their own
+        if (short := shortage(source, str(error))) is not None:
+            raise short from None
         if kind == "cpu":
             raise ModelError(f"{source}: is damaged, or onnxruntime has no kernel for it: {error}") from None
         raise BackendError(f"{source}: onnxruntime does not run it on {device}: {_cause(kind, error)}") from None
@@ -172,7 +174,8 @@ def _open(path: Path, placement: Placement) -> Backend:
     import onnxruntime
 
     if placement.device is not None:
-        return OnnxRuntime(path, placement.device, placement.threads)
+        (device,) = placement.devices("onnxruntime", tuple(PROVIDERS))
+        return OnnxRuntime(path, device, placement.threads)
     for device, providers in PROVIDERS.items():
         if device != "cpu" and set(providers) <= set(onnxruntime.get_available_providers()):
             try:

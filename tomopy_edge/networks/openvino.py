@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
 from tomopy_edge.backend import Backend, Placement, Probe
+from tomopy_edge.errors import BackendError
 from tomopy_edge.hookspecs import BackendEntry
 from tomopy_edge.networks.agreement import prove
 from tomopy_edge.networks.litert import check_graph, ends_in, refused
+from tomopy_edge.networks.room import shortage
+from tomopy_edge.networks.versions import version_of
 
 SETTINGS = {
     "PERFORMANCE_HINT": "LATENCY",
@@ -33,6 +35,7 @@ class OpenVINO(Backend):
     Raises
     ------
     ModelError : where the file is no such network
+    BackendError : where memory is short
     """
 
     def __init__(self, path: Path, threads: int) -> None:
@@ -45,12 +48,17 @@ class OpenVINO(Backend):
             network.reshape(list(ends.shape))  # the batch may stand open in the file
             compiled = openvino.compile_model(network, "CPU", {**SETTINGS, "INFERENCE_NUM_THREADS": threads})
         except RuntimeError as error:
-            raise refused(path, "OpenVINO cannot run it", _reason(error)) from None
-        super().__init__(ends, f"OpenVINO {version('openvino')}, {threads} thread{'s' * (threads != 1)}")
+            told = _reason(error)
+            raise shortage(str(path), told) or refused(path, "OpenVINO cannot run it", told) from None
+        super().__init__(ends, f"OpenVINO {version_of('openvino', 'openvino')}, {threads} thread{'s' * (threads != 1)}")
         self._request: Any = compiled.create_infer_request()
 
     def _run(self, batch: NDArray[Any]) -> NDArray[Any]:
-        self._request.infer({0: batch}, share_inputs=True)
+        try:
+            self._request.infer({0: batch}, share_inputs=True)
+        except RuntimeError as error:
+            failed, told = f"{self.told}: inference failed", _reason(error)
+            raise shortage(failed, told) or BackendError(f"{failed}: {told}") from None
         answer: NDArray[Any] = self._request.get_output_tensor(0).data
         return answer
 
@@ -70,13 +78,13 @@ def _probe() -> Probe:
         import openvino  # noqa: F401 - whether it loads
     except ImportError as error:
         return Probe(works=False, told=f"it cannot be imported ({error}); pip install 'tomopy-edge[openvino]'")
-    found = version("openvino")
+    found = version_of("openvino", "openvino")
     wrong = prove(_open)
     return Probe(works=wrong is None, told=wrong or "the CPU", version=found)
 
 
 def _open(path: Path, placement: Placement) -> Backend:
-    placement.expect_cpu("openvino")
+    placement.devices("openvino")
     return OpenVINO(path, placement.threads)
 
 

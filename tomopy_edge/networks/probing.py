@@ -15,6 +15,7 @@ from typing import Any
 
 from tomopy_edge.backend import Probe
 from tomopy_edge.hookspecs import BackendEntry
+from tomopy_edge.networks.beginning import beginning
 from tomopy_edge.networks.ending import last_line, signal_name
 
 PATIENCE = 180.0
@@ -95,7 +96,7 @@ def _forked(entries: Sequence[BackendEntry], at_once: int) -> dict[str, Probe]:
 
 def _child(call: str, patience: float) -> subprocess.CompletedProcess[bytes] | None:
     """Return a child process that called a function of this module, when it has ended; None where it hung."""
-    script = f"from tomopy_edge.networks.probing import answer, answer_each; {call}"
+    script = f"{beginning()}from tomopy_edge.networks.probing import answer, answer_each; {call}"
     try:
         return subprocess.run(  # noqa: S603 - our own interpreter and module
             [sys.executable, "-c", script],

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+from tomopy_edge.backend import Placement, keep_silent
 from tomopy_edge.catalogue import find
 from tomopy_edge.errors import BackendError, ModelError
 from tomopy_edge.hookspecs import BackendEntry
 from tomopy_edge.job import Job
 from tomopy_edge.networks import litert
-from tomopy_edge.networks.choice import Candidate, fastest
+from tomopy_edge.networks.candidates import candidates_of
+from tomopy_edge.networks.choice import fastest
 from tomopy_edge.networks.manifest import PARTNERS, Model, NetworkFile, NetworkSet, Precision
 from tomopy_edge.networks.probing import probed
+from tomopy_edge.networks.room import Room
 
 AUTO = "auto"
 """What a recipe says to have the runtime chosen."""
-
 
 Fits = Callable[[NetworkFile], bool]
 """Whether there is memory for a .tflite file."""
@@ -40,14 +42,12 @@ class Wish:
     precision : None is the usual one
     tile : edge of the tiles, pixels, or None
     shape : (y, x) of the slices
-    fits : whether there is memory for a file of the model on the CPU
     """
 
     model: Model
     precision: Precision | None
     tile: int | None
     shape: tuple[int, int]
-    fits: Fits = always
 
 
 def backends(catalogue: Any) -> Mapping[str, BackendEntry]:
@@ -85,8 +85,13 @@ def choose_file(
     files = files_for(entry, networks)
     if not files:
         raise ModelError(_without_files(entry))
-    if precision is None and networks.usual not in {file.precision for file in files}:
-        precision = files[0].precision
+    if precision is None:
+        precision = networks.usual if networks.usual in {file.precision for file in files} else files[0].precision
+    tiles = sorted({file.tile for file in files if file.precision == precision})
+    if not tiles or (tile is not None and not entry.whole and tile not in tiles):
+        wanted = f"{precision} network" + f" for tiles of {tile} pixels" * bool(tiles)
+        held = f"of {tiles}" if tiles else " and ".join(dict.fromkeys(file.precision for file in files))
+        raise ModelError(f"the model holds no {wanted} that runtime {entry.name} could run, only {held}")
     if entry.whole:
         return _resized(networks.choose(precision, None, shape, among=files), networks, shape, tile)
     chosen = networks.choose(precision, tile, shape, among=files)
@@ -135,19 +140,54 @@ def _without_files(entry: BackendEntry) -> str:
     return f"runtime {entry.name}: the model holds no{asked} network that it could run; {made[entry.reads]} makes them"
 
 
-def working(name: str, catalogue: Any) -> BackendEntry:
-    """Return the runtime called `name`.
+def fault_of(entry: BackendEntry, device: str | None) -> str | None:
+    """Return why a runtime cannot run networks on this machine, or on that device; None where it can."""
+    probe = probed(entry)
+    if not probe.works:
+        return f"runtime {entry.name}: {probe.told}"
+    try:
+        Placement(device=device).devices(entry.name, probe.devices)
+    except BackendError as error:
+        return str(error)
+    return None
+
+
+def able(
+    name: str,
+    networks: NetworkSet,
+    catalogue: Any,
+    *,
+    device: str | None = None,
+    fallback: bool = False,
+    note: Callable[[str], None] = keep_silent,
+) -> list[BackendEntry]:
+    """Return the runtimes, at least one, that may run a network here: the one that is named, or those of "auto".
+
+    Parameters
+    ----------
+    name, device : as the recipe has them
+    networks : what is to be run
+    catalogue : that has the runtimes
+    fallback : whether others may take the place of one that does not work, or that the model holds nothing for
+    note : takes a sentence where they do
 
     Raises
     ------
     PluginError : where there is no such runtime
-    BackendError : where it does not work on this machine
+    BackendError : where the runtime does not work on this machine, or none does
     """
+    if name == AUTO:
+        return able_for_auto(networks, catalogue)
     entry: BackendEntry = find(backends(catalogue), name, "runtime")
-    probe = probed(entry)
-    if not probe.works:
-        raise BackendError(f"runtime {name}: {probe.told}; or leave the option runtime at {AUTO}")
-    return entry
+    fault = fault_of(entry, device)
+    missing = None if files_for(entry, networks) else _without_files(entry)
+    if fault is None and (missing is None or not fallback):
+        return [entry]
+    told = "; ".join(filter(None, (missing, fault)))
+    if not fallback:
+        raise BackendError(told if probed(entry).works else f"{told}; or leave the option runtime at {AUTO}")
+    note(f"{told}; the recipe allows another runtime")
+    return able_for_auto(networks, catalogue)
 
 
 def able_for_auto(networks: NetworkSet, catalogue: Any) -> list[BackendEntry]:
@@ -169,9 +209,19 @@ def able_for_auto(networks: NetworkSet, catalogue: Any) -> list[BackendEntry]:
 
 
 def settle_runtime(
-    name: str, networks: NetworkSet, job: Job, stage: str, *, fallback: bool, wish: Wish | None = None
+    name: str,
+    networks: NetworkSet,
+    job: Job,
+    stage: str,
+    *,
+    device: str | None = None,
+    fallback: bool,
+    wish: Wish | None = None,
 ) -> BackendEntry:
-    """Return the runtime that a run uses, and note why.
+    """Return the runtime that a run uses, and note why: the same however much memory is free.
+
+    What is measured, and kept, is the network in tiles that there is always room for; see `candidates.MEASURED`. Which
+    tiles run does depend on the memory, and is settled afterwards, for the runtime that was taken.
 
     Parameters
     ----------
@@ -179,37 +229,32 @@ def settle_runtime(
     networks : what it is to run
     job : whose catalogue has the runtimes, and where notes go
     stage : that is told of
-    fallback : whether another runtime may take the place of one that does not work
-    wish : what the fastest is to be measured with; without it "auto" takes the first that is offered
+    device, fallback : see `able`
+    wish : what the fastest is to be chosen for; without it "auto" takes the first that is offered
 
     Raises
     ------
     PluginError : where there is no such runtime
     ModelError : where "auto" is to choose, and the model has nothing for what works here
-    BackendError : where the runtime does not work on this machine, or none does
+    BackendError : where the runtime does not work on this machine, none does, or memory is too short to measure any
     """
-    if name != AUTO:
-        try:
-            entry = working(name, job.catalogue)
-        except BackendError as error:
-            if not fallback:
-                raise
-            fault = str(error)
-        else:
-            if not fallback or files_for(entry, networks):
-                return entry
-            fault = _without_files(entry)
-        job.tally.note(stage, f"{fault}; the recipe allows another runtime")
-    able = able_for_auto(networks, job.catalogue)
+    note = partial(job.tally.note, stage)
+    entries = able(name, networks, job.catalogue, device=device, fallback=fallback, note=note)
     # What LiteRT is missing for cannot be compared with it.
-    if wish is None or len(able) == 1 or not probed(litert.ENTRY).works:
-        return able[0]
-    candidates = _candidates(able, networks, wish)
-    if len(candidates) == 1:
-        return candidates[0].entry
-    entry = fastest(candidates, wish.model, wish.shape, job.ncore, partial(job.tally.note, stage))
-    taken = next(one.file for one in candidates if one.entry is entry)
-    if not networks.is_exact(taken) and any(networks.is_exact(one.file) for one in candidates):
+    if wish is None or len(entries) == 1 or not probed(litert.ENTRY).works:
+        return entries[0]
+    # The precision is the same for all, whatever some of them lack.
+    precision = networks.usual if wish.precision is None else wish.precision
+    with_files = files_of(entries, networks, precision, wish.tile, wish.shape)
+    candidates = candidates_of(with_files, networks)
+    if len(candidates) < 2:  # noqa: PLR2004 - nothing to compare
+        return candidates[0].entry if candidates else with_files[0][0]
+    for one in candidates:
+        if one.entry.reads == "tflite":
+            Room.now(wish.model).expect(one.file, one.entry, wish.shape)
+    entry = fastest([*candidates], wish.model, wish.shape, job.ncore, note)
+    taken = next(one.runs for one in candidates if one.entry is entry)
+    if not networks.is_exact(taken) and any(networks.is_exact(one.runs) for one in candidates):
         job.tally.note(
             stage,
             f"its tiles of {taken.tile} pixels are blended; runtime {litert.ENTRY.name} has some that leave no seam",
@@ -217,26 +262,25 @@ def settle_runtime(
     return entry
 
 
-def _candidates(entries: list[BackendEntry], networks: NetworkSet, wish: Wish) -> list[Candidate]:
-    """Return the runtimes that can run what is wished for; the precision is the same for all."""
-    reference = networks.choose(wish.precision, wish.tile, wish.shape)
-    found = []
+def files_of(
+    entries: Iterable[BackendEntry],
+    networks: NetworkSet,
+    precision: Precision | None,
+    tile: int | None,
+    shape: tuple[int, int] = (1, 1),
+) -> list[tuple[BackendEntry, NetworkFile]]:
+    """Return the runtimes, at least one, that have a file for what is wished, each with that; see `choose_file`.
+
+    Raises
+    ------
+    ModelError : where none has
+    """
+    found, faults = [], []
     for entry in entries:
         try:
-            file = choose_file(entry, networks, reference.precision, wish.tile, wish.shape, wish.fits)
-            original = file if entry.reads == "tflite" else _original(file, networks)
-        except ModelError:
-            continue  # it has this network for other tiles or in another precision only
-        found.append(Candidate(entry, file, original))
+            found.append((entry, choose_file(entry, networks, precision, tile, shape)))
+        except ModelError as error:  # noqa: PERF203 - a handful of runtimes
+            faults.append(error)
     if not found:
-        raise ModelError(
-            f"the model holds no {reference.precision} network that {' or '.join(entry.name for entry in entries)} "
-            "could run; name another runtime"
-        )
+        raise faults[0]
     return found
-
-
-def _original(file: NetworkFile, networks: NetworkSet) -> NetworkFile:
-    """Return the .tflite file that another kind of file has the answers of."""
-    named = (one for one in networks.networks if one.file == file.compiled_from)
-    return next(named, None) or networks.choose(file.precision, file.tile, (1, 1))

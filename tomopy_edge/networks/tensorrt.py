@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from importlib.util import find_spec
@@ -23,7 +22,7 @@ from tomopy_edge.data import Float32
 from tomopy_edge.errors import BackendError, ModelError
 from tomopy_edge.hookspecs import BackendEntry
 from tomopy_edge.networks import tensorrt_api as api
-from tomopy_edge.networks.cache import cache_folder
+from tomopy_edge.networks.cache import cache_folder, keep
 from tomopy_edge.networks.cuda import devices, open_gpu
 from tomopy_edge.networks.gpu import Gpu
 from tomopy_edge.networks.onnx_tiles import with_tile
@@ -65,10 +64,7 @@ class TensorRT(Backend):
         if network.told:
             tell(network.told)
         # The driver comes before all that TensorRT makes: without one, that ends the process.
-        there = devices()
-        if placement.device not in {None, *there}:
-            raise BackendError(f"runtime tensorrt: has no device {placement.device!r}; it has {', '.join(there)}")
-        gpu = open_gpu(placement.device or there[0])
+        gpu = open_gpu(placement.devices("tensorrt", devices())[0])
         # No memory of its own before the first inference, so nothing to give back where this fails.
         with gpu.current():
             kept = Kept(path, network.graph, (gpu.name, gpu.capability, trt.__version__, *network.precision))
@@ -190,12 +186,7 @@ class Kept:
 
     def write(self, plan: bytes) -> None:
         """Keep an engine, or raise an `OSError` or, where there is no home, a `RuntimeError`."""
-        folder = self.path.parent
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder) as inner:
-            whole = Path(inner) / self._name
-            whole.write_bytes(hashlib.sha256(plan).digest() + plan)
-            whole.replace(self.path)
+        keep(self.path, hashlib.sha256(plan).digest() + plan)
 
 
 def _engine(trt: Any, network: api.Prepared, path: Path, kept: Kept, tell: Callable[[str], None]) -> api.Engine:

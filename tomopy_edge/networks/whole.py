@@ -19,7 +19,7 @@ def _probe() -> Probe:
 
 
 def _open(path: Path, placement: Placement) -> Backend:
-    placement.expect_cpu("float")
+    placement.devices("float")
     return litert.LiteRT(path, placement.threads, placement.tile)
 
 

@@ -47,7 +47,8 @@ def denoise(volume: Volume, denoiser: Denoiser) -> Volume:
     if not _finite(clean) and _finite(volume.slices):
         raise DataError("the denoiser made values that are not finite; nothing of this is written")
     unit = getattr(denoiser, "unit", volume.unit)
-    return replace(volume, slices=clean, first_row=volume.first_row + margin, unit=unit)
+    precision = getattr(denoiser, "precision", volume.precision)
+    return replace(volume, slices=clean, first_row=volume.first_row + margin, unit=unit, precision=precision)
 
 
 def _finite(slices: Float32) -> bool:

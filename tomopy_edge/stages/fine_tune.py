@@ -15,6 +15,13 @@ from tomopy_edge.job import Job
 from tomopy_edge.options import options
 from tomopy_edge.stages.denoise import opened
 
+NOTHING_TO_MEND = (
+    "the slices come from no network that could be mended, so there is no unit to take over. After a chained network, "
+    "which some models advise and which has the Fine-Tune network in it, leave the stage fine_tune out or give another "
+    "denoise.options.precision; else put it after a denoise stage that runs a network, or give fine_tune.unit"
+)
+"""Why a stage that has no unit of its own cannot run."""
+
 
 @options
 class FineTuneOptions(NetworkOptions):
@@ -50,21 +57,16 @@ def settle_fine_tune(chosen: FineTuneOptions, sample: Volume, job: Job) -> FineT
     DataError : where the slices come from no network, or from a chained one
     """
     chosen = settle_network(chosen, "fine_tune", sample, job)
-    if chosen.precision == "float":
+    if sample.precision == "float":
         job.tally.note(
             "fine_tune",
-            "learned from the answers of the int8 network: after a float one it has nothing of int8 to mend, and takes "
-            "contrast of thin details away",
+            "learned from the answers of the int8 network: after a float one, as here, it has nothing of int8 to mend, "
+            "and takes contrast of thin details away",
         )
     if chosen.unit is not None:
         return chosen
     if sample.unit is None:
-        raise DataError(
-            "fine_tune: the slices come from no network that could be mended, so there is no unit to take over. After "
-            "a chained network, which some models advise and which has the Fine-Tune network in it, leave the stage "
-            "fine_tune out or give another denoise.options.precision; else put it after a denoise stage that runs a "
-            "network, or give fine_tune.unit"
-        )
+        raise DataError(f"fine_tune: {NOTHING_TO_MEND}")
     return replace(chosen, unit=sample.unit)
 
 
