@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ArrayScan", "ScanFile", "open_scan"]
 
+DAMAGED = (OSError, RuntimeError, KeyError, ValueError)
+"""What h5py raises where a file says nonsense about what is in it."""
+
 
 def open_scan(path: Path) -> ScanFile:
     """Open a scan of any format known here; nothing but angles and descriptions is read yet.
@@ -42,11 +45,15 @@ def open_scan(path: Path) -> ScanFile:
     if not h5py.is_hdf5(path):
         return beamlines.open_foreign(path)
     try:
-        file = h5py.File(path, "r")
+        # A read needs each chunk once. With a cache HDF5 takes in whole what is not compressed, for a few rows of it.
+        file = h5py.File(path, "r", rdcc_nbytes=0)
     except OSError as error:
         raise DataError(f"{path}: this HDF5 file cannot be opened ({error}); is it still being written?") from error
     try:
         return _open_hdf5(file, path)
+    except DAMAGED as error:
+        file.close()
+        raise DataError(f"{path}: this HDF5 file is damaged ({error}); copy it again from where it came") from error
     except BaseException:
         file.close()
         raise

@@ -12,7 +12,8 @@ import numpy as np
 from tomopy_edge.data import Float64
 from tomopy_edge.errors import DataError
 from tomopy_edge.readers.angles import to_radians
-from tomopy_edge.readers.hdf5 import Frames, Hdf5Scan
+from tomopy_edge.readers.frames import Frames
+from tomopy_edge.readers.hdf5 import Hdf5Scan
 from tomopy_edge.readers.hdf5_tree import contents, find_dataset, get_dataset, text_attribute
 from tomopy_edge.readers.lengths import to_micrometres, to_number
 

@@ -1,78 +1,21 @@
-"""Reads rows out of frames stored angle by angle in HDF5, whichever layout named them."""
+"""A scan in an open HDF5 file: projections, flats and darks read in step, whichever layout named them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import Self
 
-from tomopy_edge.data import Counts, Float64, Scan
-from tomopy_edge.errors import DataError
+from tomopy_edge.data import Float64, Scan
+from tomopy_edge.readers.frames import Frames
 from tomopy_edge.readers.metadata import copy_tree
-from tomopy_edge.readers.scan_file import counts_type, expect_rows, expect_scan, full_scale, rounding
+from tomopy_edge.readers.row_reader import RowReader
+from tomopy_edge.readers.scan_file import expect_rows, expect_scan, full_scale, rounding
 
 if TYPE_CHECKING:
     import h5py
-
-
-@dataclass(frozen=True)
-class Frames:
-    """Some frames of a dataset with the axes (frame, row, column).
-
-    Attributes
-    ----------
-    dataset : where they are stored
-    numbers : (frame,), which of its frames they are, ascending
-    """
-
-    dataset: h5py.Dataset
-    numbers: NDArray[np.intp]
-
-    @classmethod
-    def all_of(cls, dataset: h5py.Dataset) -> Frames:
-        """Return every frame of `dataset`."""
-        return cls(dataset, np.arange(dataset.shape[0]))
-
-    @property
-    def place(self) -> str:
-        """File and path of the dataset."""
-        return f"{self.dataset.file.filename}:{self.dataset.name}"
-
-    def expect_shape(self, rows: int, columns: int) -> None:
-        """Raise a `DataError` unless each frame has these rows and columns."""
-        if self.dataset.ndim != 3 or self.dataset.shape[1:] != (rows, columns):  # noqa: PLR2004 - axes
-            raise DataError(
-                f"{self.place}: must have the axes (frame, row, column) with {rows} rows and {columns} columns as the "
-                f"projections have, got the shape {self.dataset.shape}"
-            )
-
-    def read(self, first: int, last: int) -> Counts:
-        """Return the rows `first` to `last - 1` (frame, row, column), straight into the type that counts have.
-
-        HDF5's chunk cache stays as it is: each stored chunk is needed once in a call, and a larger cache would make
-        HDF5 read whole uncompressed chunks where it now reads the rows alone.
-        """
-        columns = self.dataset.shape[2]
-        rows = np.empty((len(self.numbers), last - first, columns), counts_type(self.dataset.dtype, self.place))
-        try:
-            for start, stop, target in self._runs():
-                self.dataset.read_direct(rows, np.s_[start:stop, first:last], np.s_[target : target + stop - start])
-        except OSError as error:
-            raise DataError(
-                f"{self.place}: cannot be read ({error}); the file is damaged, or compressed by a filter that needs "
-                "`pip install hdf5plugin`"
-            ) from error
-        return rows
-
-    def _runs(self) -> Iterator[tuple[int, int, int]]:
-        """Yield (first, last + 1, position in the result) of frames that follow each other: one request for each."""
-        starts = np.flatnonzero(np.diff(self.numbers, prepend=-2) != 1)
-        for start, stop in zip(starts, [*starts[1:], len(self.numbers)], strict=True):
-            yield int(self.numbers[start]), int(self.numbers[stop - 1]) + 1, int(start)
 
 
 class Hdf5Scan:
@@ -117,30 +60,52 @@ class Hdf5Scan:
         self.theta = theta
         self.pixel_size = pixel_size
         self._file = file
-        self._projections, self._flats, self._darks = projections, flats, darks
         self._renamed = renamed or {}
-        for frames in (projections, flats, darks):
-            if frames is not None:
-                frames.expect_shape(self.rows, self.columns)
-                counts_type(frames.dataset.dtype, frames.place)
-        self.notes = (*notes, *rounding(projections.dataset.dtype, projections.place))
+        stacks = [frames for frames in (projections, flats, darks) if frames is not None]
+        for frames in stacks:
+            frames.expect_readable(self.rows, self.columns)
+        # All stacks are read ahead as far as each other, and share the memory for it.
+        ahead = sum(frames.row_bytes for frames in stacks)
+        self._projections = RowReader(projections, ahead)
+        self._flats, self._darks = (None if frames is None else RowReader(frames, ahead) for frames in (flats, darks))
+        self._assumed = (*notes, *rounding(projections.dataset.dtype, projections.place))
+        self._limit = full_scale(projections.dataset.dtype)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was assumed, and what was done to read the rows so far."""
+        written = [f"{self.source} was written to while it was read; slices may not belong together"]
+        touched = any(reader.frames.touched for reader in self._readers())
+        return (
+            *self._assumed,
+            *(note for reader in self._readers() for note in reader.notes),
+            *written[: int(touched)],
+        )
 
     def read(self, first: int, last: int) -> Scan:
-        """Read the rows `first` to `last - 1`, and no others."""
+        """Read the rows `first` to `last - 1`.
+
+        Of what is compressed in larger pieces, rows beside them are kept for the next call; see `RowReader`. Threads
+        may share a scan: they wait for each other here, while h5py lets go of Python's lock where it reads and unpacks.
+        """
         expect_rows(self.source, self.rows, first, last)
         projections = self._projections.read(first, last)
         none: NDArray[Any] = np.empty((0, last - first, self.columns), projections.dtype)
         flats, darks = (none if frames is None else frames.read(first, last) for frames in (self._flats, self._darks))
-        limit = full_scale(self._projections.dataset.dtype)
-        return Scan(projections, flats, darks, self.theta, first, self.pixel_size, limit)
+        return Scan(projections, flats, darks, self.theta, first, self.pixel_size, self._limit)
 
     def copy_metadata(self, target: h5py.Group) -> None:
         """Copy everything the file says, but not its images, into an HDF5 group; see `copy_tree`."""
         copy_tree(self._file, target, self._renamed)
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file, and let go of what was read ahead."""
+        for reader in self._readers():
+            reader.close()
         self._file.close()
+
+    def _readers(self) -> list[RowReader]:
+        return [reader for reader in (self._projections, self._flats, self._darks) if reader is not None]
 
     def __enter__(self) -> Self:
         return self

@@ -52,6 +52,8 @@ def find_dataset(group: h5py.Group, path: str) -> h5py.Dataset:
         if member is None:
             raise DataError(f"{group.file.filename}: {here} {_lost(place, name)}")
         place = member
+    if isinstance(place, h5py.Datatype):
+        raise DataError(f"{group.file.filename}: {place.name} is a type, and should be a dataset")
     if not isinstance(place, h5py.Dataset):
         raise DataError(
             f"{group.file.filename}: {place.name} is a group, and should be a dataset; it holds {contents(place)}"

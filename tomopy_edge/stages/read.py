@@ -101,9 +101,10 @@ def read(where: RowRange, options: ReadOptions, job: Job) -> Scan:
     """
     if job.scan is None:
         raise DataError("read: no scan is open; open one with tomopy_edge.readers.open_scan, or leave this stage out")
+    scan: Scan = job.scan.read(where.first, where.last)
+    # After it, as reading may add to them.
     for sentence in job.scan.notes:
         job.tally.note("read", sentence)
-    scan: Scan = job.scan.read(where.first, where.last)
     return scan if options.angles is None else _thinned(scan, options.angles, job.scan.source)
 
 

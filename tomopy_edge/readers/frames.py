@@ -1,0 +1,173 @@
+"""Reads rows out of frames in HDF5, and tells where a file is damaged, unfinished, or changes on the way."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tomopy_edge.data import Counts
+from tomopy_edge.errors import DataError
+from tomopy_edge.readers.hdf5_chunks import frames_together, never_written, rows_together
+from tomopy_edge.readers.hdf5_filters import expect_filters
+from tomopy_edge.readers.scan_file import counts_type
+
+if TYPE_CHECKING:
+    import h5py
+
+PIECE_BYTES = 32 * 2**20
+"""What is asked of HDF5 at once: h5py does one thing at a time, and a thread that wants to write waits for it."""
+
+UNREADABLE = (OSError, RuntimeError)
+"""What h5py raises where bytes cannot be read or unpacked."""
+
+
+@dataclass(frozen=True)
+class Frames:
+    """Some frames of a dataset with the axes (frame, row, column).
+
+    Attributes
+    ----------
+    dataset : where they are stored
+    numbers : (frame,), which of its frames they are, ascending
+    """
+
+    dataset: h5py.Dataset
+    numbers: NDArray[np.intp]
+    _opened: os.stat_result = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_opened", self._now())
+
+    @classmethod
+    def all_of(cls, dataset: h5py.Dataset) -> Frames:
+        """Return every frame of `dataset`."""
+        return cls(dataset, np.arange(dataset.shape[0]))
+
+    @property
+    def place(self) -> str:
+        """File and path of the dataset."""
+        return f"{self.dataset.file.filename}:{self.dataset.name}"
+
+    @property
+    def dtype(self) -> np.dtype[np.uint16] | np.dtype[np.float32]:
+        """Type that the counts are read into."""
+        return counts_type(self.dataset.dtype, self.place)
+
+    @property
+    def row_bytes(self) -> int:
+        """What one row of all these frames takes in memory."""
+        return len(self.numbers) * int(self.dataset.shape[2]) * self.dtype.itemsize
+
+    @property
+    def rows_together(self) -> int:
+        """How many rows are unpacked for the sake of one; 1 where rows can be read alone."""
+        return rows_together(self.dataset)
+
+    @property
+    def touched(self) -> bool:
+        """Whether the file was written to since it was opened; False once it is closed."""
+        return bool(self.dataset) and self._now().st_mtime_ns != self._opened.st_mtime_ns
+
+    def expect_readable(self, rows: int, columns: int) -> None:
+        """Raise a `DataError` unless each frame has these rows and columns, was written, and can be unpacked here."""
+        if self.dataset.ndim != 3 or self.dataset.shape[1:] != (rows, columns):  # noqa: PLR2004 - axes
+            raise DataError(
+                f"{self.place}: must have the axes (frame, row, column) with {rows} rows and {columns} columns as the "
+                f"projections have, got the shape {self.dataset.shape}"
+            )
+        counts_type(self.dataset.dtype, self.place)
+        try:
+            expect_filters(self.dataset, self.place)
+            missing = never_written(self.dataset, self.numbers)
+        except UNREADABLE as error:
+            raise DataError(f"{self.place}: what says where its frames are is damaged ({error})") from error
+        if missing.size:
+            raise DataError(
+                f"{self.place}: {missing.size} of {len(self.numbers)} frames were never written, the first of them "
+                f"frame {missing[0]}; the scan was broken off or is still being written. Wait for it, or copy what is "
+                "there into a file of its own: HDF5 reads the rest as zeros"
+            )
+
+    def read(self, first: int, last: int) -> Counts:
+        """Return the rows `first` to `last - 1` (frame, row, column), straight into the type that counts have.
+
+        Raises
+        ------
+        DataError : where a frame cannot be read, or the file is no longer what it was
+        """
+        rows = np.empty((len(self.numbers), last - first, self.dataset.shape[2]), self.dtype)
+        self.read_into(rows, first, last, 0)
+        return rows
+
+    def read_into(self, rows: Counts, first: int, last: int, at: int) -> None:
+        """Read the rows `first` to `last - 1` into `rows`, from its row `at` on; see `read`."""
+        for start, stop, target in self._pieces(last - first, PIECE_BYTES):
+            self._fill(rows, slice(start, stop), (first, last), (target, at))
+        self._expect_unchanged()
+
+    def parts(self, first: int, last: int, size: int) -> Iterator[tuple[int, Counts]]:
+        """Yield the rows `first` to `last - 1` of some frames at a time: the position of the first, and the frames.
+
+        Parameters
+        ----------
+        size : bytes that a part takes in memory at most, if one frame is not larger
+        """
+        for start, stop, target in self._pieces(last - first, size):
+            part = np.empty((stop - start, last - first, self.dataset.shape[2]), self.dtype)
+            self._fill(part, slice(start, stop), (first, last), (0, 0))
+            yield target, part
+            del part
+        self._expect_unchanged()
+
+    def _pieces(self, rows: int, size: int) -> Iterator[tuple[int, int, int]]:
+        """Yield (first, last + 1, position) of frames that follow each other, and that no stored chunk spans."""
+        together = frames_together(self.dataset)
+        frame = rows * self.dataset.shape[2] * self.dtype.itemsize
+        step = max(size // (frame * together), 1) * together
+        for start, stop, target in self._runs():
+            cuts = [start, *range(start - start % step + step, stop, step), stop]
+            for begin, end in pairwise(cuts):
+                yield begin, end, target + begin - start
+
+    def _runs(self) -> Iterator[tuple[int, int, int]]:
+        """Yield (first, last + 1, position in the result) of frames that follow each other."""
+        starts = np.flatnonzero(np.diff(self.numbers, prepend=-2) != 1)
+        for start, stop in zip(starts, [*starts[1:], len(self.numbers)], strict=True):
+            yield int(self.numbers[start]), int(self.numbers[stop - 1]) + 1, int(start)
+
+    def _fill(self, rows: Counts, frames: slice, span: tuple[int, int], corner: tuple[int, int]) -> None:
+        """Read `span` of `frames` into `rows`, whose frame and row `corner` says where."""
+        target, at = corner
+        place = np.s_[target : target + frames.stop - frames.start, at : at + span[1] - span[0]]
+        try:
+            self.dataset.read_direct(rows, np.s_[frames, span[0] : span[1]], place)
+        except UNREADABLE as error:
+            if frames.stop - frames.start == 1:
+                raise DataError(
+                    f"{self.place}: frame {frames.start} cannot be read ({error}); the file is damaged there, or its "
+                    "disk is. Copy it again from where it came"
+                ) from error
+            # Once more, one by one: what fails has a name then, and what failed but once is no fault of the file.
+            for n, frame in enumerate(range(frames.start, frames.stop)):
+                self._fill(rows, slice(frame, frame + 1), span, (target + n, at))
+
+    def _now(self) -> os.stat_result:
+        try:
+            return os.fstat(self.dataset.file.id.get_vfd_handle())
+        except OSError as error:
+            raise DataError(f"{self.place}: the file is gone ({error}); was its disk or network share lost?") from error
+
+    def _expect_unchanged(self) -> None:
+        # HDF5 reads what was cut off as zeros, without a word.
+        before, now = self._opened.st_size, self._now().st_size
+        if now != before:
+            raise DataError(
+                f"{self.place}: the file was {before} bytes long when it was opened, and is {now} now: something is "
+                "writing to it. Begin again when it is whole"
+            )

@@ -1,0 +1,71 @@
+"""What HDF5 stores together: the chunks of a dataset, and which of them were never written."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import h5py
+
+
+def rows_together(dataset: h5py.Dataset) -> int:
+    """Return how many rows of (frame, row, column) are unpacked for the sake of one.
+
+    That is 1 where nothing is packed: HDF5 then reads the rows alone. What a virtual dataset is put together from is
+    taken to be packed as the first of its sources is.
+    """
+    return _unpacked(dataset)[-2]
+
+
+def frames_together(dataset: h5py.Dataset) -> int:
+    """Return how many frames of (frame, row, column) are unpacked for the sake of one; see `rows_together`."""
+    return _unpacked(dataset)[-3]
+
+
+def never_written(dataset: h5py.Dataset, frames: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return those of `frames` of which nothing was written; HDF5 would read them as the fill value.
+
+    Whether something was written is known of chunks, and of a dataset that was not written at all.
+    """
+    if dataset.is_virtual or dataset.external or not dataset.size:
+        return frames[:0]
+    if not dataset.id.get_storage_size():
+        return frames
+    if dataset.chunks is None:
+        return frames[:0]
+    expected = math.prod(-(-length // chunk) for length, chunk in zip(dataset.shape, dataset.chunks, strict=True))
+    if dataset.id.get_num_chunks() >= expected:
+        return frames[:0]
+    length = dataset.chunks[0]
+    first = {int(frame) // length * length for frame in frames}
+    found = {frame: dataset.id.get_chunk_info_by_coord((frame, 0, 0)).byte_offset is not None for frame in first}
+    return np.array([frame for frame in frames if not found[int(frame) // length * length]], dtype=np.intp)
+
+
+def source_of(dataset: h5py.Dataset) -> tuple[Path, str] | None:
+    """Return file and path of the first source of a virtual dataset, or None where `dataset` has none."""
+    source = next(iter(dataset.virtual_sources()), None) if dataset.is_virtual else None
+    if source is None or "%" in source.file_name:
+        return None
+    own = Path(dataset.file.filename)
+    return own if source.file_name == "." else own.parent / source.file_name, source.dset_name
+
+
+def _unpacked(dataset: h5py.Dataset) -> tuple[int, ...]:
+    import h5py
+
+    alone = 1, 1, 1
+    if (source := source_of(dataset)) is not None:
+        try:
+            with h5py.File(source[0], "r") as file:
+                return _unpacked(file[source[1]])
+        except (OSError, KeyError):
+            return alone
+    if dataset.chunks is None or not dataset.id.get_create_plist().get_nfilters():
+        return alone
+    return (*alone, *dataset.chunks)[-3:]
