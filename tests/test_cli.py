@@ -9,7 +9,7 @@ import time
 import pytest
 import yaml
 
-from tomopy_edge.cli import main
+from tomopy_edge.cli import VERBS, main, make_parser
 from tomopy_edge.networks.manifest import model_names
 
 RECIPE = [
@@ -112,3 +112,38 @@ def test_help_does_not_import_what_is_heavy():
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout  # noqa: S603
     assert said.strip() == "[]"
+
+
+def imported(*words):
+    """Run the command in a new Python, and return the modules that it imported of ours and of others."""
+    code = (
+        "import sys; before = set(sys.modules)\nfrom tomopy_edge.cli import main\ntry: main(sys.argv[1:])\n"
+        "except SystemExit: pass\nnew = set(sys.modules) - before\n"
+        "print('imported', *sorted(name for name in new if name.split('.')[0] not in sys.stdlib_module_names))"
+    )
+    ended = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=True)  # noqa: S603
+    return set(ended.stdout.splitlines()[-1].split()[1:])
+
+
+def test_help_imports_no_verb_and_no_numpy():
+    assert imported("--help") == {
+        *("tomopy_edge", "tomopy_edge.cli", "tomopy_edge.errors", "tomopy_edge.options", "tomopy_edge.version"),
+        "typing_extensions",
+    }
+
+
+@pytest.mark.parametrize("words", [("run", "--help"), ("-v", "run", "--help")])
+def test_a_verb_imports_no_other(words):
+    verbs = {name.removeprefix("tomopy_edge.cli.") for name in imported(*words)} & set(VERBS)
+    assert verbs == {"run"}
+
+
+def test_help_says_the_same_of_verbs_that_are_imported_and_of_those_that_are_not():
+    assert make_parser().format_help() == make_parser([]).format_help()
+
+
+def test_an_unknown_verb_is_told_with_all_that_there_are(capsys):
+    with pytest.raises(SystemExit):
+        main(["reconstruct"])
+    said = capsys.readouterr().err
+    assert all(f"{verb}" in said for verb in VERBS)

@@ -1,24 +1,35 @@
-"""Reconstruct and denoise X-ray tomography at the instrument."""
+"""Reconstruct and denoise X-ray tomography at the instrument.
 
-from tomopy_edge.backend import Backend, Ends, Placement, Probe
-from tomopy_edge.data import Scan, Sinograms, Transmission, Volume
-from tomopy_edge.errors import BackendError, DataError, EdgeError, ModelError, OutputError, PluginError, RecipeError
-from tomopy_edge.hookspecs import (
-    BackendEntry,
-    Choice,
-    Denoiser,
-    DenoiserEntry,
-    ReconstructorEntry,
-    StageEntry,
-    Step,
-    each_chunk,
-    hookimpl,
-)
-from tomopy_edge.job import Job, Tally
+Names are imported when they are first asked for: a process that works with one module does not wait for all of them.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+# At once, as its module has the same name: whoever imports that first would put the module in its place.
 from tomopy_edge.options import options
-from tomopy_edge.recon import recon_and_denoise
-from tomopy_edge.run_scan import run
 from tomopy_edge.version import __version__
+
+if TYPE_CHECKING:
+    from tomopy_edge.backend import Backend, Ends, Placement, Probe
+    from tomopy_edge.data import Scan, Sinograms, Transmission, Volume
+    from tomopy_edge.errors import BackendError, DataError, EdgeError, ModelError, OutputError, PluginError, RecipeError
+    from tomopy_edge.hookspecs import (
+        BackendEntry,
+        Choice,
+        Denoiser,
+        DenoiserEntry,
+        ReconstructorEntry,
+        StageEntry,
+        Step,
+        each_chunk,
+        hookimpl,
+    )
+    from tomopy_edge.job import Job, Tally
+    from tomopy_edge.recon import recon_and_denoise
+    from tomopy_edge.run_scan import run
 
 __all__ = [
     "Backend",
@@ -52,3 +63,29 @@ __all__ = [
     "recon_and_denoise",
     "run",
 ]
+
+_HOMES = {
+    "backend": ("Backend", "Ends", "Placement", "Probe"),
+    "data": ("Scan", "Sinograms", "Transmission", "Volume"),
+    "errors": ("BackendError", "DataError", "EdgeError", "ModelError", "OutputError", "PluginError", "RecipeError"),
+    "hookspecs": (
+        *("BackendEntry", "Choice", "Denoiser", "DenoiserEntry", "ReconstructorEntry", "StageEntry", "Step"),
+        *("each_chunk", "hookimpl"),
+    ),
+    "job": ("Job", "Tally"),
+    "recon": ("recon_and_denoise",),
+    "run_scan": ("run",),
+}
+"""Module -> what is imported from it when asked for."""
+
+if not TYPE_CHECKING:  # a type checker would take any name for one that this knows
+
+    def __getattr__(name: str) -> object:
+        home = next((home for home, names in _HOMES.items() if name in names), None)
+        if home is None:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        found = globals()[name] = getattr(import_module(f"{__name__}.{home}"), name)
+        return found
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

@@ -5,25 +5,42 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from importlib import import_module
 
 from tomopy_edge.errors import EdgeError
 from tomopy_edge.version import __version__
 
-VERBS = (
-    *("run", "check", "recon"),
-    *("simulate", "train", "quantize", "export", "compile", "evaluate", "adapt"),
-    *("doctor", "bench", "models", "plugins"),
-)
-"""Modules of this package, in the order of `--help`."""
+VERBS = {
+    "run": "run a recipe on a scan",
+    "check": "check a recipe, and whether it fits a scan, without running it",
+    "recon": "reconstruct and denoise one scan without a recipe",
+    "simulate": "simulate a scan, or pairs to train on",
+    "train": "train a network on pairs",
+    "quantize": "export a trained network as int8 and float .tflite",
+    "export": "write a model's networks as ONNX files",
+    "compile": "compile a model's networks for the Edge TPU",
+    "evaluate": "measure how good models are",
+    "adapt": "adapt a model to a scan, without any clean slice",
+    "doctor": "tell what this machine has, and what works on it",
+    "bench": "time the parts of a slice on this machine",
+    "models": "list the trained models, or check one",
+    "plugins": "list the stages, algorithms, denoisers and runtimes there are",
+}
+"""Modules of this package, in the order of `--help` -> what it says of each, without importing it."""
 
 FAULT, STOPPED = 2, 130
 """Exit codes: something the user can mend; ctrl-C."""
 
 
-def make_parser() -> argparse.ArgumentParser:
-    """Return the parser of the whole command."""
+def make_parser(words: Container[str] = VERBS.keys()) -> argparse.ArgumentParser:
+    """Return the parser of the whole command.
+
+    Parameters
+    ----------
+    words : of the command line. A verb that is not among them is listed without its flags, so that its module, and all
+        that this imports, need not be imported.
+    """
     parser = argparse.ArgumentParser(
         prog="tomopy-edge",
         description="From X-ray projections to denoised slices, at the instrument.",
@@ -32,8 +49,11 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"tomopy-edge {__version__}")
     parser.add_argument("-v", "--verbose", action="store_true", help="tell what each stage does")
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
-    for verb in VERBS:
-        import_module(f"tomopy_edge.cli.{verb}").add(verbs)
+    for verb, told in VERBS.items():
+        if verb in words:
+            import_module(f"tomopy_edge.cli.{verb}").add(verbs)
+        else:
+            verbs.add_parser(verb, help=told)
     return parser
 
 
@@ -43,7 +63,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Faults that the user can mend are printed without a traceback (exit code 2). Anything else is a bug and comes with
     its traceback.
     """
-    args = make_parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    args = make_parser(words).parse_args(words)
     logging.basicConfig(
         level=logging.DEBUG if args.verbose else logging.INFO,
         format="%(asctime)s %(name)s: %(message)s" if args.verbose else "%(levelname)s: %(message)s",

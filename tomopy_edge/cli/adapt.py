@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tomopy_edge.cli import STOPPED
+from tomopy_edge.cli import STOPPED, VERBS
 from tomopy_edge.cli.command_line import command_line
 from tomopy_edge.cli.network_flags import add_aware_minutes, add_seed, add_tiles
 from tomopy_edge.cli.scan_options import positive
@@ -32,7 +32,7 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the verb's parser."""
     parser = verbs.add_parser(
         "adapt",
-        help="adapt a model to a scan, without any clean slice",
+        help=VERBS["adapt"],
         description="Adapt a model to one scan: its views are dealt into parts, and the model learns to predict each "
         "part's slices from the others' (Noise2Inverse). One part is held out, and judges both the old and the new "
         "model. A model that comes no nearer to it is not written (exit code 1). What is interrupted can be resumed. "

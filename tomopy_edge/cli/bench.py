@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any, get_args
 
-from tomopy_edge.cli import STOPPED
+from tomopy_edge.cli import STOPPED, VERBS
 from tomopy_edge.cli.command_line import command_line
 from tomopy_edge.cli.scan_options import positive
 from tomopy_edge.errors import DataError, OutputError
@@ -21,7 +21,7 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the verb's parser."""
     parser = verbs.add_parser(
         "bench",
-        help="time the parts of a slice on this machine",
+        help=VERBS["bench"],
         description="Time filtered back projection, quantization, tiling, inference, stitching, Fine-Tune and writing "
         "on slices of a simulated scan, for every model and every runtime that works here, beside what the paper "
         "measured on its devices. All take turns, so that other programs disturb them alike.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from tomopy_edge.cli import VERBS
 from tomopy_edge.output import default_output
 from tomopy_edge.plugins import load_catalogue
 from tomopy_edge.readers import open_scan
@@ -17,7 +18,7 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the verb's parser."""
     parser = verbs.add_parser(
         "check",
-        help="check a recipe, and whether it fits a scan, without running it",
+        help=VERBS["check"],
         description="Check a recipe, and with a scan also whether that can be read and what would be made of it.",
     )
     parser.add_argument("recipe", type=Path, help="YAML file")

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
-from tomopy_edge.cli import models
+from tomopy_edge.cli import VERBS, models
 from tomopy_edge.cli.command_line import command_line
 from tomopy_edge.cli.network_flags import add_tiles
 from tomopy_edge.errors import BackendError
@@ -22,7 +22,7 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the verb's parser."""
     parser = verbs.add_parser(
         "compile",
-        help="compile a model's networks for the Edge TPU",
+        help=VERBS["compile"],
         description=f"Compile the int8 networks of a model for the Edge TPU with Google's {PROGRAM}, which runs on "
         "x86-64 alone, and store them in the model's folder beside what they were made of: runtime edgetpu runs them. "
         f"The compiler is looked for on PATH and in the environment variable {VARIABLE}; where it is not there, this "

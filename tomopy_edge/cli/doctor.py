@@ -38,6 +38,7 @@ import shutil
 from dataclasses import asdict
 from pathlib import Path
 
+from tomopy_edge.cli import VERBS
 from tomopy_edge.machine.checkup import check_up
 from tomopy_edge.machine.fitness import read_for_any_machine, recipe_fitness
 from tomopy_edge.machine.telling import told_checkup, told_fitness, told_verdict
@@ -55,7 +56,7 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the verb's parser."""
     parser = verbs.add_parser(
         "doctor",
-        help="tell what this machine has, and what works on it",
+        help=VERBS["doctor"],
         description="Tell what this machine has: processor, memory, GPUs, Edge TPUs, runtimes, packages and models, "
         "which of them work, and what to do about the others. The exit code is 1 where the recipe cannot run here, or, "
         "without one, where no runtime works.",

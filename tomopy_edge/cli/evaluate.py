@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+from tomopy_edge.cli import VERBS
 from tomopy_edge.cli.scan_options import positive
 from tomopy_edge.errors import DataError, OutputError
 from tomopy_edge.evaluation.methods import NAMES
@@ -17,7 +18,7 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the verb's parser."""
     parser = verbs.add_parser(
         "evaluate",
-        help="measure how good models are",
+        help=VERBS["evaluate"],
         description="Compare models with each other and with methods that were never trained: on the project's own "
         "test set, on a file of simulated scans, or on a real scan, part of which is judged by all the rest of it.",
     )

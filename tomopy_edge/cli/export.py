@@ -6,6 +6,7 @@ import argparse
 from importlib.util import find_spec
 from pathlib import Path
 
+from tomopy_edge.cli import VERBS
 from tomopy_edge.cli.command_line import command_line
 from tomopy_edge.cli.network_flags import add_samples, add_tiles
 from tomopy_edge.cli.training_extra import require_tensorflow
@@ -16,7 +17,7 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the verb's parser."""
     parser = verbs.add_parser(
         "export",
-        help="write a model's networks as ONNX files",
+        help=VERBS["export"],
         description="Write the networks of a model folder as float and int8 ONNX files, for TensorRT and others, "
         "compare them with the folder's .tflite files on the same tiles, and name them in the manifest. "
         "Needs the extras `train` and `onnx`.",

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Iterable
 from pathlib import Path
 
+from tomopy_edge.cli import VERBS
 from tomopy_edge.errors import ModelError
 from tomopy_edge.networks.edge_tpu import ON_CHIP, Foretold, Verdict, foretell
 from tomopy_edge.networks.manifest import Model, NetworkSet, model_names, open_model
@@ -23,7 +24,7 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the verb's parser."""
     parser = verbs.add_parser(
         "models",
-        help="list the trained models, or check one",
+        help=VERBS["models"],
         description="List the models that come with the package; or describe one and check its files; or, with "
         "`check`, tell operator by operator whether a .tflite file will map to the Edge TPU, and why not (exit code 1 "
         "where something does not). Float networks in a checked folder are named and do not count.",

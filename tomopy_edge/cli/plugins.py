@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 
+from tomopy_edge.cli import VERBS
 from tomopy_edge.plugins import load_catalogue
 
 
@@ -12,7 +13,7 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the verb's parser."""
     parser = verbs.add_parser(
         "plugins",
-        help="list the stages, algorithms, denoisers and runtimes there are",
+        help=VERBS["plugins"],
         description="List what a recipe can name, built in or installed: stages, algorithms, denoisers, runtimes.",
     )
     parser.add_argument("--options", action="store_true", help="list their options too, with what holds by default")

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any, get_args
 
-from tomopy_edge.cli import STOPPED
+from tomopy_edge.cli import STOPPED, VERBS
 from tomopy_edge.cli.command_line import command_line
 from tomopy_edge.cli.network_flags import add_aware_minutes, add_samples, add_tiles
 from tomopy_edge.cli.scan_options import positive
@@ -23,7 +23,7 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the verb's parser."""
     parser = verbs.add_parser(
         "quantize",
-        help="export a trained network as int8 and float .tflite",
+        help=VERBS["quantize"],
         description="Export a trained network into a model folder: full int8 and float .tflite files for several tile "
         "sizes, and the manifest. With --aware-minutes the network is first trained on as an int8 network, and the "
         "plain one is kept beside it as int8-ptq. A Fine-Tune network is added to the folder of its denoiser, and both "

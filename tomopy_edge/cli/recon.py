@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any, get_args
 
+from tomopy_edge.cli import VERBS
 from tomopy_edge.cli.scan_options import add_output_flags, run_and_tell
 from tomopy_edge.errors import DataError
 from tomopy_edge.networks.manifest import Precision
@@ -21,7 +22,7 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the verb's parser."""
     parser = verbs.add_parser(
         "recon",
-        help="reconstruct and denoise one scan without a recipe",
+        help=VERBS["recon"],
         description="Reconstruct and denoise one scan without a recipe. The recipe that was run lies in the output.",
     )
     parser.add_argument("--file-name", type=Path, required=True, help="scan file")

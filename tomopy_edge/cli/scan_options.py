@@ -10,6 +10,9 @@ from tomopy_edge.readers import ScanFile
 from tomopy_edge.recipe import Recipe
 from tomopy_edge.run_scan import run
 
+SOME_FAILED = 3
+"""Exit code of a run that made its output, but for some slices."""
+
 
 def add_output_flags(parser: argparse.ArgumentParser) -> None:
     """Add where to write, how many threads, how many rows at once."""
@@ -17,6 +20,12 @@ def add_output_flags(parser: argparse.ArgumentParser) -> None:
         "-o", "--output", type=Path, help="folder to make (default: <parent>_rec/<stem>_rec beside the scan's folder)"
     )
     parser.add_argument("--overwrite", action="store_true", help="replace the output of an earlier run")
+    parser.add_argument(
+        "--resume", action="store_true", help="go on with what an earlier run of this recipe on this scan left"
+    )
+    parser.add_argument(
+        "--strict", action="store_true", help="end where a slice fails, instead of making the others (exit code 3)"
+    )
     parser.add_argument("--ncore", type=positive, help="threads (default: all there are)")
     parser.add_argument(
         "--nsino-per-chunk", dest="nchunk", type=positive, help="rows worked on at once (default: by memory)"
@@ -40,8 +49,10 @@ def run_and_tell(args: argparse.Namespace, recipe: Recipe, scan: Path | ScanFile
         overwrite=args.overwrite,
         ncore=args.ncore,
         nchunk=args.nchunk,
+        resume=args.resume,
+        strict=args.strict,
         catalogue=catalogue,
     )
     lines = [*done.report.lines(), f"slices: {done.output}", f"contact sheet: {done.output / 'contact_sheet.png'}"]
     print("\n".join(lines))  # noqa: T201 - this is what the command is for
-    return 0
+    return SOME_FAILED if done.report.failed else 0

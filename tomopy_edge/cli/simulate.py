@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tomopy_edge.cli import VERBS
 from tomopy_edge.cli.command_line import command_line
 from tomopy_edge.cli.scan_options import positive
 from tomopy_edge.job import available_cores
@@ -31,7 +32,7 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the verb's parser."""
     parser = verbs.add_parser(
         "simulate",
-        help="simulate a scan, or pairs to train on",
+        help=VERBS["simulate"],
         description="Simulate low-dose scans of random phantoms, whose truth is known.",
     )
     what = parser.add_subparsers(title="what", metavar="WHAT", required=True)

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tomopy_edge.cli import STOPPED
+from tomopy_edge.cli import STOPPED, VERBS
 from tomopy_edge.cli.scan_options import positive
 from tomopy_edge.job import Job, available_cores
 
@@ -32,7 +32,7 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the verb's parser."""
     parser = verbs.add_parser(
         "train",
-        help="train a network on pairs",
+        help=VERBS["train"],
         description="Train a denoiser, or the Fine-Tune network of a model, on pairs that `tomopy-edge simulate pairs` "
         "made or on stacks of your own: datasets train_ns, train_gt, test_ns and test_gt. Ctrl-C leaves a checkpoint. "
         "Needs the extra `train`; KERAS_BACKEND chooses the backend.",
