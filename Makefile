@@ -1,6 +1,6 @@
 # make demo   installs, then turns a scan into denoised slices: one it simulates, or SCAN=path/to/scan.h5
 # make test   lint, types, tests (the docs are checked by tests): everything that must hold before a change is kept
-# make bench  prints speed and quality figures; takes its time
+# make bench  prints speed figures beside what limits them, and keeps them as JSON in BENCH; takes its time
 # make test-aarch64   the wheel on an emulated arm64 machine, compared with this one; downloads what it needs, and fills
 #                     1.5 GB of FOLDER, if named, which is used again
 # make test-small     the most memory that slices of 2560 x 2560 take under a limit of 1 GB: that of systemd, of a control
@@ -9,6 +9,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 DEMO := demo
+BENCH ?= bench
 SCAN ?= $(DEMO)/simulated.h5
 RECIPE ?= recipes/quickstart.yaml
 # A scan given by the user is not written beside, so that trying it out leaves no traces there.
@@ -47,7 +48,10 @@ reference: $(BIN)/.installed-test
 	$(BIN)/python docs/make_reference.py
 
 bench: $(BIN)/.installed-test
-	for script in fbp inference training; do $(BIN)/python benchmarks/$$script.py || exit 1; done
+	mkdir -p $(BENCH)
+	for script in startup fbp inference reading growth training; do \
+	  $(BIN)/python benchmarks/$$script.py --json $(BENCH)/$$script.json || exit 1; done
+	$(BIN)/python benchmarks/whole.py --fbp $(BENCH)/fbp.json --json $(BENCH)/whole.json
 
 $(BIN)/python:
 	$(PYTHON) -m venv .venv
@@ -58,7 +62,7 @@ $(BIN)/.installed: pyproject.toml | $(BIN)/python
 	touch $@
 
 $(BIN)/.installed-test: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --editable '.[onnx,openvino,test,train]'
+	$(BIN)/python -m pip install --quiet --editable '.[compressed,onnx,openvino,test,train,zarr]'
 	touch $@ $(BIN)/.installed
 
 clean:

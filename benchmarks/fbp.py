@@ -1,30 +1,32 @@
-"""How long one slice takes and how right it is: our FBP beside TomoPy's gridrec, algotom and scikit-image.
+"""How long one slice takes and how right it is: our FBP beside TomoPy's gridrec, ASTRA, algotom and scikit-image.
 
-    python benchmarks/fbp.py [--threads 2] [--rows 16] [--runs 7] [--quick] [--slow] [--json FILE]
+    python benchmarks/fbp.py [--threads 1 2] [--rows 16] [--runs 7] [--quick] [--slow] [--json FILE]
 
 Every engine gets the same sinograms of ellipses, whose line integrals are known in closed form. Engines take turns, so
 that all see the same moods of the machine; a first turn, which compiles and warms up, is not counted. Times are medians
-with the lower and upper quartile; "x gridrec" is the median of the ratios within each turn. PSNR and mean error are
-those inside the circle of the slice against the phantom, at the half-pixel alignment that suits the engine best.
+with the lower and upper quartile; "x gridrec" and "x padded" are the medians of the ratios within each turn. PSNR and
+mean error are those inside the circle of the slice against the phantom, at the half-pixel alignment that suits the
+engine best. "limit" is the least time for the operations and the memory traffic of our method, or of one interpolation
+for each pixel and angle, at the rates of this machine, which are measured first; "of it" is that share of the median.
 TomoPy takes part where `import tomopy` finds it. The back-projectors in space take seconds for a slice, and so take
-part only with --slow, on one row and in one turn.
+part only with --slow, as far as they are installed, on one row and in one turn.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import time
 from collections.abc import Callable
-from pathlib import Path
+from dataclasses import asdict
+from importlib import import_module
 from typing import Any
 
 import numpy as np
+from limits import Work, fbp_work, measure_limits
+from turns import Contestant, Row, parser_of, published, take_turns, thread_counts
 
 from tomopy_edge.data import Float32, Float64
 from tomopy_edge.errors import PluginError
 from tomopy_edge.fbp import FilteredBackProjection
-from tomopy_edge.job import available_cores
 from tomopy_edge.tomopy_library import require_tomopy
 
 SIZES = ((1024, 1024), (2048, 1500), (2560, 1500))
@@ -82,31 +84,75 @@ def quality(found: Float32, truths: dict[tuple[float, float], Float32]) -> tuple
     return best
 
 
-def engines(columns: int, theta: Float64, threads: int, *, slow: bool) -> dict[str, Engine]:
-    """Return the engines there are, by name."""
+def engines(columns: int, theta: Float64, threads: int) -> dict[str, Engine]:
+    """Return the engines in Fourier space there are, by name."""
     plan = FilteredBackProjection(theta, columns, ncore=threads)
     found: dict[str, Engine] = {"ours": lambda rows, _theta, center: plan(rows, center)}
     try:
         recon = require_tomopy().recon
     except PluginError as error:
         print(f"without TomoPy: {error}")
-    else:
+        return found
 
-        def gridrec(rows: Float32, theta: Float64, center: float) -> Float32:
-            slices: Float32 = recon(
-                rows, theta, center=center, sinogram_order=True, algorithm="gridrec", filter_name="shepp", ncore=threads
-            )
-            return slices
+    def gridrec(rows: Float32, theta: Float64, center: float) -> Float32:
+        slices: Float32 = recon(
+            rows, theta, center=center, sinogram_order=True, algorithm="gridrec", filter_name="shepp", ncore=threads
+        )
+        return slices
 
-        def padded(rows: Float32, theta: Float64, center: float) -> Float32:
-            side = columns // 2
-            slices = gridrec(np.pad(rows, ((0, 0), (0, 0), (side, side))), theta, center + side)
-            return slices[:, side : side + columns, side : side + columns]
+    return found | {"gridrec": gridrec, "gridrec padded": padded(gridrec)}
 
-        found |= {"gridrec": gridrec, "gridrec padded": padded}
-    if slow:
-        found |= {"algotom fbp": algotom_fbp(threads), "skimage iradon": skimage_iradon}
+
+def padded(gridrec: Engine) -> Engine:
+    """Return an engine that pads projections to twice their width, and cuts the slices out again."""
+
+    def reconstruct(rows: Float32, theta: Float64, center: float) -> Float32:
+        columns = rows.shape[2]
+        side = columns // 2
+        slices = gridrec(np.pad(rows, ((0, 0), (0, 0), (side, side))), theta, center + side)
+        return slices[:, side : side + columns, side : side + columns]
+
+    return reconstruct
+
+
+def slow_engines(threads: int) -> dict[str, Engine]:
+    """Return the engines in space that are installed, by name."""
+    wanted = {
+        "astra fbp": ("astra", astra_fbp),
+        "algotom fbp": ("algotom", algotom_fbp(threads)),
+        "skimage iradon": ("skimage", skimage_iradon),
+    }
+    found: dict[str, Engine] = {}
+    for name, (module, engine) in wanted.items():
+        try:
+            import_module(module)
+        except ImportError as error:  # noqa: PERF203 - three engines
+            print(f"without {name}: {error}")
+        else:
+            found[name] = engine
     return found
+
+
+def astra_fbp(rows: Float32, theta: Float64, center: float) -> Float32:
+    """Reconstruct with ASTRA on the CPU. Its axis is in the middle: where ours is to the right, zeros follow."""
+    astra: Any = import_module("astra")
+    columns = rows.shape[2]
+    rows = np.pad(rows, ((0, 0), (0, 0), (0, max(0, round(2 * center) + 1 - columns))))
+    detector = astra.create_proj_geom("parallel", 1.0, rows.shape[2], theta)
+    pixels = astra.create_vol_geom(columns, columns)
+    projector = astra.create_projector("linear", detector, pixels)
+    slices = np.empty((len(rows), columns, columns), np.float32)
+    for row, found in zip(rows, slices, strict=True):
+        sinogram = astra.data2d.create("-sino", detector, row)
+        target = astra.data2d.create("-vol", pixels)
+        wanted = {"ProjectorId": projector, "ProjectionDataId": sinogram, "ReconstructionDataId": target}
+        algorithm = astra.algorithm.create({"type": "FBP", **wanted, "option": {"FilterType": "shepp-logan"}})
+        astra.algorithm.run(algorithm)
+        found[:] = astra.data2d.get(target)
+        astra.algorithm.delete(algorithm)
+        astra.data2d.delete([sinogram, target])
+    astra.projector.delete(projector)
+    return slices
 
 
 def algotom_fbp(threads: int) -> Engine:
@@ -129,68 +175,86 @@ def skimage_iradon(rows: Float32, theta: Float64, center: float) -> Float32:
     return np.stack([iradon(np.roll(row, shift, 1).T, degrees, filter_name="shepp-logan") for row in rows])
 
 
-def measure(columns: int, angles: int, args: argparse.Namespace) -> list[dict[str, Any]]:
-    """Return a row of the table for each engine, at one size."""
-    theta, center = np.arange(angles) * np.pi / angles, columns / 2
-    rows = np.repeat(line_integrals(theta, columns, center)[None], args.rows, axis=0)
+class Reconstruction(Contestant):
+    """An engine on one size, and its last slice."""
+
+    def __init__(self, title: Row, engine: Engine, rows: Float32, theta: Float64, *, slow: bool = False) -> None:
+        given = rows[:1] if slow else rows
+        super().__init__(title, self.reconstruct, len(given), slow)
+        self._engine, self._given, self._theta = engine, given, theta
+        self.slice: Float32 = given[0]
+
+    def reconstruct(self) -> None:
+        """Reconstruct all rows."""
+        self.slice = self._engine(self._given, self._theta, self._given.shape[2] / 2)[0]
+
+
+def measure(columns: int, angles: int, args: argparse.Namespace) -> list[Row]:
+    """Return a line of the table for each engine and number of threads, at one size."""
+    theta = np.arange(angles) * np.pi / angles
+    rows = np.repeat(line_integrals(theta, columns, columns / 2)[None], args.rows, axis=0)
     places = [(0.0, -1.0), (0.0, 0.0), (-0.5, -0.5), (-1.0, -1.0), (-1.0, 0.0)]
     truths = {(columns / 2 + x, columns / 2 + y): phantom(columns, columns / 2 + x, columns / 2 + y) for x, y in places}
-    contenders = engines(columns, theta, args.threads, slow=args.slow)
-    times: dict[str, list[float]] = {name: [] for name in contenders}
-    slices = {}
-    for turn in range(args.runs + 1):
-        for name, engine in contenders.items():
-            in_space = name in {"algotom fbp", "skimage iradon"}
-            if in_space and turn > 1:
-                continue
-            given = rows[:1] if in_space else rows
-            start = time.perf_counter()
-            slices[name] = engine(given, theta, center)[0]
-            if turn:
-                times[name].append((time.perf_counter() - start) / len(given) * 1e3)
-    table = []
-    for name, spent in times.items():
-        low, middle, high = np.percentile(spent, [25, 50, 75])
-        ratio = float("nan")
-        if "gridrec" in times:
-            ratio = float(np.median(np.array(times["gridrec"])[: len(spent)] / np.array(spent)))
-        decibel, mean = quality(slices[name], truths)
-        row = {
-            "columns": columns,
-            "angles": angles,
-            "engine": name,
-            "ms_per_slice": middle,
-            "ms_quartiles": [low, high],
-        }
-        table.append({**row, "times_gridrec": ratio, "psnr_db": decibel, "mean_error": mean})
-    return table
+
+    def entered(name: str, engine: Engine, threads: int, *, slow: bool = False) -> Reconstruction:
+        title = {"engine": name, "columns": columns, "angles": angles, "threads": threads}
+        return Reconstruction(title, engine, rows, theta, slow=slow)
+
+    contenders = [
+        entered(name, engine, threads)
+        for threads in args.threads
+        for name, engine in engines(columns, theta, threads).items()
+    ]
+    if args.slow:
+        most = max(args.threads)
+        contenders += [
+            entered(name, engine, most if name == "algotom fbp" else 1, slow=True)
+            for name, engine in slow_engines(most).items()
+        ]
+    take_turns(contenders, args.runs)
+    return [_line(one, contenders, truths, columns, angles) for one in contenders]
+
+
+def _line(
+    one: Reconstruction,
+    contenders: list[Reconstruction],
+    truths: dict[tuple[float, float], Float32],
+    columns: int,
+    angles: int,
+) -> Row:
+    peers = {each.title["engine"]: each for each in contenders if each.title["threads"] == one.title["threads"]}
+    # In space: a pixel of the circle takes two numbers of each projection, and a share of either.
+    in_space = Work(flops=np.pi * columns**2 * angles, bytes=4 * columns * (angles + columns))
+    least = measure_limits(one.title["threads"]).seconds(in_space if one.slow else fbp_work(columns, angles))
+    assert least is not None  # noqa: S101 - no int8 in it
+    figures = one.figures()
+    decibel, mean = quality(one.slice, truths)
+    return {
+        **one.title,
+        **figures,
+        "x gridrec": one.times(peers.get("gridrec")),
+        "x padded": one.times(peers.get("gridrec padded")),
+        "PSNR dB": decibel,
+        "mean %": 100 * mean,
+        "limit": 1e3 * least if "gridrec" not in one.title["engine"] else None,
+        "of it": 1e3 * least / figures["ms"] if "gridrec" not in one.title["engine"] else None,
+    }
 
 
 def main() -> None:
     """Measure and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--threads", type=int, default=available_cores())
+    parser = parser_of(__doc__, runs=7)
+    parser.add_argument("--threads", type=int, nargs="+", default=thread_counts())
     parser.add_argument("--rows", type=int, default=16, help="slices in a stack")
-    parser.add_argument("--runs", type=int, default=7)
     parser.add_argument("--quick", action="store_true", help="1024 columns only")
     parser.add_argument("--slow", action="store_true", help="with the back-projectors in space")
-    parser.add_argument("--json", type=Path)
     args = parser.parse_args()
-    print(f"{args.threads} threads, stacks of {args.rows} slices, {args.runs} runs")
-    heads = f"{'ms / slice':>10} {'(quartiles)':>18} {'x gridrec':>9} {'PSNR dB':>8} {'mean':>8}"
-    print(f"{'size':>11}  {'engine':<15} {heads}")
-    table = []
-    for columns, angles in SIZES[:1] if args.quick else SIZES:
-        for row in measure(columns, angles, args):
-            table.append(row)
-            low, high = row["ms_quartiles"]
-            quartiles = f"({low:.1f} - {high:.1f})"
-            print(
-                f"{columns:>6}x{angles:<4}  {row['engine']:<15} {row['ms_per_slice']:>10.1f} {quartiles:>18} "
-                f"{row['times_gridrec']:>9.2f} {row['psnr_db']:>8.1f} {row['mean_error']:>+8.2%}"
-            )
-    if args.json:
-        args.json.write_text(json.dumps(table, indent=1) + "\n")
+    limits = [measure_limits(threads) for threads in args.threads]
+    told = f"FBP, stacks of {args.rows} slices, {args.runs} runs in turns; ms for a slice"
+    told = "\n".join([told, *(each.told for each in limits)])
+    with published(args, told, limits=[asdict(each) for each in limits]) as table:
+        for columns, angles in SIZES[:1] if args.quick else SIZES:
+            table.extend(measure(columns, angles, args))
 
 
 if __name__ == "__main__":

@@ -7,106 +7,86 @@ Whole slices, with all that is done before and after the network, are timed by `
 network is rewritten for each size and batch, whatever files the model holds; runtimes that read other files take the
 tiles that there are files for, one at a time. All take turns, so that all see the same moods of the machine; a first
 turn, which warms up, is not counted. Times are medians with their quartiles; "x first" tells how many times as many
-pixels are computed in the same time as in the first line: the median of the ratios within each turn.
+pixels are computed in the same time as in the first line: the median of the ratios within each turn. "limit" is the
+least time for the network's multiply-accumulates at this machine's rate, int8 or float, which is measured first; "of
+it" is that share of the median.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict
 from itertools import product
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from limits import Work, measure_limits, network_work
+from turns import Contestant, Row, parser_of, published, take_turns, thread_counts
 
 from tomopy_edge.backend import Backend, Placement
 from tomopy_edge.errors import EdgeError, ModelError
 from tomopy_edge.hookspecs import BackendEntry
-from tomopy_edge.job import available_cores
-from tomopy_edge.machine.timing import Spread
 from tomopy_edge.networks.manifest import Model, open_model
 from tomopy_edge.networks.probing import probed
 from tomopy_edge.networks.resizing import with_tile
 from tomopy_edge.networks.runtimes import files_for
 from tomopy_edge.plugins import load_catalogue
-from tomopy_edge.text_table import aligned
 
 
-@dataclass
-class Contestant:
-    """An open network, and what each of its turns took, in seconds of the clock and of all threads together."""
+class Inference(Contestant):
+    """An open network, and what each of its turns took for a tile."""
 
-    title: tuple[Any, ...]
-    backend: Backend
-    tiles: NDArray[Any]
-    seconds: list[float] = field(default_factory=list)
-    processor: list[float] = field(default_factory=list)
+    def __init__(self, title: Row, backend: Backend, work: Work) -> None:
+        tiles, y, x, _ = backend.ends.shape
+        noisy = np.random.default_rng(0).normal(0, 40, backend.ends.shape).clip(-128, 127).astype(backend.ends.kind)
+        super().__init__(title, lambda: backend.infer(noisy), tiles)
+        self.pixels, self._work = y * x, work
 
-    def take_turn(self) -> None:
-        """Infer one batch and remember how long it took."""
-        start, start_processor = time.perf_counter(), time.process_time()
-        self.backend.infer(self.tiles)
-        self.seconds.append(time.perf_counter() - start)
-        self.processor.append(time.process_time() - start_processor)
-
-    @property
-    def pixels(self) -> int:
-        """Of one batch."""
-        return int(np.prod(self.tiles.shape[:3]))
-
-    def row(self, first: Contestant) -> dict[str, Any]:
-        """Return the figures of this network; its first turn was a warm-up."""
-        spread, tiles = Spread.of(self.seconds[1:]), len(self.tiles)
-        ratios = (a / first.pixels * self.pixels / b for a, b in zip(first.seconds[1:], self.seconds[1:], strict=True))
+    def row(self, first: Inference) -> Row:
+        """Return the figures of this network."""
+        figures = self.figures()
+        seconds = measure_limits(self.title["threads"]).seconds(self._work)
+        least = None if seconds is None else 1e3 * seconds / self.units
+        ratio = self.times(first)
+        assert ratio is not None  # noqa: S101 - there is a first
         return {
-            **dict(zip(("runtime", "precision", "tile", "batch", "threads"), self.title, strict=True)),
-            "ms/tile": 1e3 * spread.median / tiles,
-            "lower": 1e3 * spread.lower / tiles,
-            "upper": 1e3 * spread.upper / tiles,
-            "CPU ms": 1e3 * median(self.processor[1:]) / tiles,
-            "Mpixel/s": self.pixels / spread.median / 1e6,
-            "x first": median(ratios),
+            **self.title,
+            **figures,
+            "CPU ms": 1e3 * median(self.processor),
+            "Mpixel/s": self.pixels / figures["ms"] / 1e3,
+            "x first": ratio * self.pixels / first.pixels,
+            "GMAC": self._work.macs / self.units / 1e9,
+            "limit": least,
+            "of it": None if least is None else least / figures["ms"],
         }
 
 
 def main() -> None:
     """Measure and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__, runs=5)
     parser.add_argument("--model", default="tomogan-compact")
     parser.add_argument("--runtime", nargs="+", help="default: all that work here")
     parser.add_argument("--precision", nargs="+", default=["int8", "float"])
     parser.add_argument("--tile", nargs="+", type=int, default=[64, 128, 256], help="edges, pixels")
     parser.add_argument("--batch", nargs="+", type=int, default=[1, 4], help="tiles at once")
-    parser.add_argument("--threads", nargs="+", type=int, default=sorted({1, available_cores()}))
-    parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--threads", nargs="+", type=int, default=thread_counts())
     args = parser.parse_args()
+    limits = [measure_limits(threads) for threads in args.threads]
     with tempfile.TemporaryDirectory() as folder:
         contestants = list(_opened(open_model(args.model), args, Path(folder)))
     if not contestants:
         parser.error("no runtime runs such a network here")
-    for _ in range(args.runs + 1):
-        for each in contestants:
-            each.take_turn()
-    rows = [each.row(contestants[0]) for each in contestants]
-    print(f"{args.model}: inference alone, medians of {args.runs} runs taken in turns")
-    print("\n".join(aligned([[*rows[0]], *([_told(value) for value in row.values()] for row in rows)])))
-    if args.json:
-        args.json.write_text(json.dumps(rows, indent=2))
+    told = f"{args.model}: inference alone, medians of {args.runs} runs taken in turns; ms for a tile"
+    told = "\n".join([told, *(each.told for each in limits)])
+    with published(args, told, limits=[asdict(each) for each in limits]) as table:
+        take_turns(contestants, args.runs)
+        table.extend(one.row(contestants[0]) for one in contestants)
 
 
-def _told(value: Any) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
-
-
-def _opened(model: Model, args: argparse.Namespace, folder: Path) -> Iterator[Contestant]:
+def _opened(model: Model, args: argparse.Namespace, folder: Path) -> Iterator[Inference]:
     """Open every network on every runtime; print a line for each that cannot be."""
     for entry in load_catalogue().backends.values():
         if entry.whole or entry.name not in (args.runtime or [entry.name]):
@@ -117,27 +97,39 @@ def _opened(model: Model, args: argparse.Namespace, folder: Path) -> Iterator[Co
         for precision, tile, batch in product(args.precision, args.tile, args.batch):
             try:
                 path = _file(model, entry, precision, tile, batch, folder)
+                work = _work(model, precision, tile, batch, folder)
                 for threads in args.threads:
-                    title = (entry.name, precision, tile, batch, threads)
-                    backend = entry.open(path, Placement(threads))
-                    noisy = np.random.default_rng(0).normal(0, 40, backend.ends.shape).clip(-128, 127)
-                    yield Contestant(title, backend, noisy.astype(backend.ends.kind))
+                    title: Row = {"runtime": entry.name, "precision": precision, "tile": tile, "batch": batch}
+                    title["threads"] = threads
+                    yield Inference(title, entry.open(path, Placement(threads)), work)
             except (EdgeError, ValueError) as error:  # noqa: PERF203 - a handful of networks
                 print(f"left out: {entry.name}, {precision}, tile {tile}, batch {batch}: {error}")
 
 
 def _file(model: Model, entry: BackendEntry, precision: str, tile: int, batch: int, folder: Path) -> Path:
     """Return a network file for such tiles, made for them where it is a .tflite."""
-    files = [file for file in files_for(entry, model.manifest.denoise) if file.precision == precision]
-    if entry.reads == "tflite" and files:
-        made = folder / f"{precision}_{tile}_{batch}.tflite"
-        if not made.exists():
-            made.write_bytes(with_tile(model.path(files[0].file, files[0].sha256).read_bytes(), tile, batch))
-        return made
-    for file in files:
-        if (file.tile, file.batch) == (tile, batch):
+    if entry.reads == "tflite":
+        return _made(model, precision, tile, batch, folder)
+    for file in files_for(entry, model.manifest.denoise):
+        if (file.precision, file.tile, file.batch) == (precision, tile, batch):
             return model.path(file.file, file.sha256)
     raise ModelError("the model holds no such file")
+
+
+def _made(model: Model, precision: str, tile: int, batch: int, folder: Path) -> Path:
+    """Return the model's .tflite network, rewritten for such tiles."""
+    made = folder / f"{precision}_{tile}_{batch}.tflite"
+    if not made.exists():
+        files = [file for file in model.manifest.denoise.networks if file.precision == precision]
+        if not files:
+            raise ModelError("the model holds no such network")
+        made.write_bytes(with_tile(model.path(files[0].file, files[0].sha256).read_bytes(), tile, batch))
+    return made
+
+
+def _work(model: Model, precision: str, tile: int, batch: int, folder: Path) -> Work:
+    """Return what a batch costs, in whatever file: all hold the same network."""
+    return network_work(_made(model, precision, tile, batch, folder))
 
 
 if __name__ == "__main__":

@@ -38,6 +38,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=20, help="steps in each turn")
     parser.add_argument("--precision", default="bfloat16")
     parser.add_argument("--pairs", type=Path, help="file of pairs to draw crops from")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the table of steps there, too")
     parser.add_argument("--backend", choices=BACKENDS, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.backend:
@@ -60,12 +61,16 @@ def main() -> None:
     print(f"{args.architecture}, {args.batch} crops of {args.crop} x {args.crop}, {args.precision}")
     print("| Backend | ms per step | Megapixels per second | Times first | First steps, s |\n|---|---|---|---|---|")
     first = median(seconds[present[0]])
+    rows = []
     for backend in present:
         step = median(seconds[backend])
+        rows.append({"backend": backend, "ms": 1e3 * step, "Mpixel/s": pixels / step / 1e6, "x first": first / step})
         print(
             f"| {backend} | {1e3 * step:.1f} | {pixels / step / 1e6:.2f} | {first / step:.2f} "
             f"| {compiled[backend]:.1f} |"
         )
+    if args.json:
+        args.json.write_text(json.dumps({"command": sys.argv, "rows": rows}, indent=1) + "\n", encoding="utf-8")
 
 
 def steps_of(args: argparse.Namespace) -> dict[str, Any]:
