@@ -7,7 +7,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "tomopy_edge"
 LAYERS = [
-    {"codes", "compiler", "errors", "version", "shipped", "system_files", "text_table", "yaml_text"},
+    {"ahead", "codes", "compiler", "errors", "version", "shipped", "system_files", "text_table", "yaml_text"},
     {"data", "memory", "options", "processor", "progress", "strict", "tomopy_library"},
     {"backend", "job"},
     {"hookspecs"},
@@ -20,7 +20,8 @@ LAYERS = [
     {"builtin"},
     {"plugins", "recipe"},
     {"pipeline", "report"},
-    {"record", "training"},
+    {"begun", "record", "rows_left", "training"},
+    {"there"},
     {"recon", "run_scan"},
     {"adapt", "evaluation", "machine"},
     {"cli", "__init__"},

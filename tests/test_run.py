@@ -143,25 +143,6 @@ def test_no_threads_and_no_rows_at_once_are_refused(scan_file, tmp_path, name):
         tomopy_edge.run(STAGES, scan_file, tmp_path / "out", **{name: 0})
 
 
-@pytest.mark.parametrize("stop", [KeyboardInterrupt, DataError, RuntimeError])
-def test_a_run_that_is_stopped_halfway_leaves_nothing_half_written(scan_file, tmp_path, monkeypatch, stop):
-    from tomopy_edge.stages import denoise
-
-    calls = []
-
-    def stopping(volume, denoiser):
-        calls.append(volume)
-        if len(calls) == 3:
-            raise stop
-        return volume
-
-    monkeypatch.setattr(denoise, "denoise", stopping)
-    with pytest.raises(stop):
-        tomopy_edge.run(STAGES, scan_file, tmp_path / "deep" / "out", nchunk=2)
-    assert len(calls) == 3
-    assert [path for path in tmp_path.rglob("*") if "out" in path.name] == []
-
-
 @pytest.mark.parametrize(
     ("stages", "words"),
     [

@@ -13,7 +13,7 @@ def volume(first_row=0, slices=2):
 
 def test_every_format_is_written_and_slices_are_passed_on(tmp_path):
     chunk = volume(first_row=4)
-    with ENTRY.open(WriteOptions(formats=("tiff", "hdf5")), Job(output=tmp_path)) as step:
+    with ENTRY.open(WriteOptions(formats=("tiff", "hdf5")), Job(output=tmp_path, rows=(4, 6))) as step:
         assert step.apply(chunk) is chunk
     assert sorted(path.name for path in tmp_path.iterdir()) == ["recon.h5", "recon_00004.tiff", "recon_00005.tiff"]
 
@@ -34,7 +34,7 @@ def test_a_failing_run_closes_the_files(tmp_path):
     import h5py
 
     def run():
-        with ENTRY.open(WriteOptions(formats=("hdf5",)), Job(output=tmp_path)) as step:
+        with ENTRY.open(WriteOptions(formats=("hdf5",)), Job(output=tmp_path, rows=(0, 2))) as step:
             step.apply(volume())
             raise KeyboardInterrupt
 

@@ -1,4 +1,5 @@
 import errno
+from functools import partial
 from types import SimpleNamespace
 
 import h5py
@@ -12,8 +13,12 @@ from tomopy_edge import __version__
 from tomopy_edge.data import Volume
 from tomopy_edge.errors import DataError, OutputError
 from tomopy_edge.readers import open_scan
+from tomopy_edge.writers.durable import put_in_place
 from tomopy_edge.writers.failures import told
-from tomopy_edge.writers.hdf5 import Hdf5Writer, write_parameters
+from tomopy_edge.writers.hdf5 import Hdf5Writer, place_of_slices
+from tomopy_edge.writers.hdf5_parameters import write_parameters
+from tomopy_edge.writers.hdf5_undo import undoable
+from tomopy_edge.writers.ledger import Ledger
 from tomopy_edge.writers.tiff import TiffStackWriter
 
 PROCESS = f"process/tomopy_edge-{__version__}"
@@ -27,7 +32,9 @@ def slices(count=3, y=6, x=7):
 @given(sizes=st.lists(st.integers(1, 4), min_size=1, max_size=5), first_row=st.integers(0, 3000))
 def test_chunks_written_one_after_another_are_the_volume(tmp_path, sizes, first_row):
     whole = slices(sum(sizes))
-    with Hdf5Writer(tmp_path) as hdf5, TiffStackWriter(tmp_path) as tiff:
+    rows = first_row, first_row + len(whole)
+    (tmp_path / "recon.h5").unlink(missing_ok=True)
+    with Hdf5Writer(tmp_path, rows) as hdf5, TiffStackWriter(tmp_path) as tiff:
         start = 0
         for size in sizes:
             chunk = Volume(whole[start : start + size], first_row + start)
@@ -54,7 +61,7 @@ def test_tiff_files_are_float32_and_know_their_pixel_size(tmp_path):
 
 
 def test_hdf5_is_data_exchange_with_units(tmp_path):
-    with Hdf5Writer(tmp_path) as writer:
+    with Hdf5Writer(tmp_path, (4, 7)) as writer:
         writer.write(Volume(slices(), 4, pixel_size=2.2))
     with h5py.File(tmp_path / "recon.h5") as file:
         data = file["exchange/data"]
@@ -71,21 +78,23 @@ def test_hdf5_is_data_exchange_with_units(tmp_path):
 
 
 def test_a_reconstruction_is_not_read_as_a_scan(tmp_path):
-    with Hdf5Writer(tmp_path) as writer:
+    with Hdf5Writer(tmp_path, (0, 3)) as writer:
         writer.write(Volume(slices()))
     with pytest.raises(DataError, match="a reconstruction, not a scan"):
         open_scan(tmp_path / "recon.h5")
 
 
-def test_chunks_out_of_order_are_a_bug(tmp_path):
-    with Hdf5Writer(tmp_path) as writer:
+def test_rows_that_the_file_has_not_are_a_bug(tmp_path):
+    with Hdf5Writer(tmp_path, (4, 8)) as writer:
         writer.write(Volume(slices(), 4))
-        with pytest.raises(ValueError, match="chunks must be in order: row 7 is next"):
+        with pytest.raises(ValueError, match="row 9: the file has the rows 4 to 7"):
             writer.write(Volume(slices(), 9))
+        with pytest.raises(ValueError, match=r"slices: expected \(6, 7\), got \(5, 7\)"):
+            writer.write(Volume(slices(1, y=5), 7))
 
 
 def test_every_parameter_becomes_a_dataset_under_process(tmp_path):
-    with Hdf5Writer(tmp_path) as writer:
+    with Hdf5Writer(tmp_path, (0, 3)) as writer:
         writer.write(Volume(slices()))
     recipe = [
         {"normalize": {}},
@@ -107,7 +116,7 @@ def test_every_parameter_becomes_a_dataset_under_process(tmp_path):
 
 
 def test_the_raw_files_metadata_are_copied_beside_the_slices(tmp_path, scans):
-    with Hdf5Writer(tmp_path) as writer:
+    with Hdf5Writer(tmp_path, (0, 3)) as writer:
         writer.write(Volume(slices()))
     with open_scan(scans / "tomobank_00076" / "tomobank_00076.h5") as scan:
         write_parameters(tmp_path / "recon.h5", {"normalize": {}}, scan)
@@ -122,7 +131,7 @@ def test_the_raw_files_metadata_are_copied_beside_the_slices(tmp_path, scans):
 
 @pytest.mark.parametrize("scan", ["tooth/tooth.h5", "k11_nxtomo/k11-18014.nxs"])
 def test_metadata_of_other_scans_are_copied_too(tmp_path, scans, scan):
-    with Hdf5Writer(tmp_path) as writer:
+    with Hdf5Writer(tmp_path, (0, 3)) as writer:
         writer.write(Volume(slices()))
     with open_scan(scans / scan) as raw:
         write_parameters(tmp_path / "recon.h5", {}, raw)
@@ -137,7 +146,7 @@ def test_parameters_need_a_finished_file(tmp_path):
 
 def test_a_folder_that_is_not_there_is_an_output_error(tmp_path):
     with pytest.raises(OutputError, match="cannot be written"):
-        Hdf5Writer(tmp_path / "absent")
+        Hdf5Writer(tmp_path / "absent", (0, 1))
     with pytest.raises(OutputError, match="cannot be written"):
         TiffStackWriter(tmp_path / "absent").write(Volume(slices()))
 
@@ -155,3 +164,115 @@ def test_a_short_write_on_a_full_disk_is_a_full_disk(tmp_path, monkeypatch, free
     monkeypatch.setattr("shutil.disk_usage", lambda _folder: SimpleNamespace(free=free))
     with pytest.raises(OutputError, match=message), told(tmp_path / "recon.tiff"):
         raise OSError("10 requested and 3 written")
+
+
+@pytest.mark.parametrize("order", [[0, 1, 2], [2, 0, 1], [1, 2, 0]])
+def test_rows_come_in_any_order_and_are_read_back(tmp_path, order):
+    whole = slices()
+    with Hdf5Writer(tmp_path, (10, 13)) as hdf5, TiffStackWriter(tmp_path) as tiff:
+        for writer in (hdf5, tiff):
+            assert writer.read(10) is None
+            for n in order:
+                writer.write(Volume(whole[n : n + 1], 10 + n))
+                np.testing.assert_array_equal(writer.read(10 + n), whole[n])
+            assert writer.read(13) is None
+
+
+def test_another_writer_goes_on_with_what_one_left(tmp_path):
+    whole = slices()
+    for n in range(3):
+        with Hdf5Writer(tmp_path, (10, 13)) as writer:
+            writer.write(Volume(whole[n : n + 1], 10 + n))
+    with h5py.File(tmp_path / "recon.h5") as file:
+        np.testing.assert_array_equal(file["exchange/data"], whole)
+    with pytest.raises(OutputError, match="holds other rows than 10 to 13; remove it"):
+        Hdf5Writer(tmp_path, (10, 14))
+
+
+def test_a_row_that_is_left_out_is_nan_in_hdf5_and_no_file_in_tiff(tmp_path):
+    with Hdf5Writer(tmp_path, (0, 3)) as hdf5, TiffStackWriter(tmp_path) as tiff:
+        hdf5.leave_out(1)
+        for writer in (hdf5, tiff):
+            writer.write(Volume(slices()))
+            writer.leave_out(1)
+    with h5py.File(tmp_path / "recon.h5") as file:
+        assert np.isnan(file["exchange/data"]).all(axis=(1, 2)).tolist() == [False, True, False]
+    assert sorted(path.name for path in tmp_path.glob("*.tiff")) == ["recon_00000.tiff", "recon_00002.tiff"]
+
+
+def test_a_damaged_slice_is_none_or_not_what_was_written(tmp_path):
+    with TiffStackWriter(tmp_path) as tiff:
+        tiff.write(Volume(slices()))
+        whole = (tmp_path / "recon_00001.tiff").read_bytes()
+        (tmp_path / "recon_00001.tiff").write_bytes(whole[:50])
+        (tmp_path / "recon_00002.tiff").write_bytes(b"")
+        assert tiff.read(1) is None
+        assert tiff.read(2) is None
+
+
+@pytest.mark.parametrize("cut", [0, 1, 5])
+def test_a_change_of_what_surrounds_the_slices_that_is_killed_is_undone(tmp_path, cut):
+    path, whole = tmp_path / "recon.h5", slices()
+    with Hdf5Writer(tmp_path, (0, 3)) as writer:
+        writer.write(Volume(whole))
+    before = path.read_bytes()
+    place, size = place_of_slices(path)
+
+    def killed():
+        with undoable(path, place, size), path.open("r+b") as file:
+            file.write(b"damage" * cut)
+            file.seek(0, 2)
+            file.write(b"more")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        killed()
+    assert path.read_bytes() != before
+    with Hdf5Writer(tmp_path, (0, 3)) as writer:
+        np.testing.assert_array_equal(writer.read(2), whole[2])
+    assert path.read_bytes() == before
+    assert [one.name for one in tmp_path.iterdir()] == ["recon.h5"]
+
+
+def test_parameters_are_added_once(tmp_path):
+    with Hdf5Writer(tmp_path, (0, 3)) as writer:
+        writer.write(Volume(slices()))
+    for value in (1, 2):
+        write_parameters(tmp_path / "recon.h5", {"value": value}, None)
+    with h5py.File(tmp_path / "recon.h5") as file:
+        assert file[PROCESS]["value"][()] == 1
+
+
+@pytest.mark.parametrize("fails", [0, 1, 2])
+def test_files_are_there_whole_or_not_at_all(tmp_path, fails):
+    def write(path, number):
+        path.write_text("half")
+        if number == fails:
+            raise OSError(errno.ENOSPC, "full")
+        path.write_text("whole")
+
+    with pytest.raises(OSError, match="full"):
+        put_in_place((tmp_path / str(n), partial(write, number=n)) for n in range(3))
+    assert [path.name for path in tmp_path.iterdir() if not path.name.endswith(".new")] == []
+
+
+def test_the_ledger_survives_a_line_that_was_cut_off(tmp_path):
+    with Ledger(tmp_path) as ledger:
+        ledger.add(Volume(slices(), 7))
+        right = dict(ledger.digests)
+    assert sorted(right) == [7, 8, 9]
+    whole = (tmp_path / "slices.jsonl").read_bytes()
+    for torn in range(1, 60):
+        (tmp_path / "slices.jsonl").write_bytes(whole[:-torn])
+        with Ledger(tmp_path) as ledger:
+            assert ledger.digests == {row: right[row] for row in (7, 8)}
+            ledger.add(Volume(slices()[2:], 9))
+        assert (tmp_path / "slices.jsonl").read_bytes() == whole
+
+
+def test_a_damaged_line_of_the_ledger_is_a_slice_that_is_not_there(tmp_path):
+    (tmp_path / "slices.jsonl").write_text('{"row": 1}\nnonsense\n[]\n{"row": 3, "sha256": "a"}\n')
+    with Ledger(tmp_path) as ledger:
+        assert ledger.digests == {3: "a"}
+        ledger.forget(3)
+        assert ledger.digests == {}

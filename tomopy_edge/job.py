@@ -98,6 +98,9 @@ class Job:
     catalogue : what plugins offer (see `tomopy_edge.catalogue`), for stages that look up what they run by name
     scan : the open scan (see `tomopy_edge.readers`), or None where arrays were given
     output : folder to write into, or None where nothing is written
+    rows : detector rows that slices are made of, the first and the one after the last; None where nothing is written
+    overlap : whether stages work side by side, which takes memory for a few more chunks
+    ledger : where slices that are on the disk are entered (see `tomopy_edge.writers.ledger`), or None
     """
 
     ncore: int = field(default_factory=available_cores)
@@ -105,3 +108,6 @@ class Job:
     catalogue: Any = None
     scan: Any = None
     output: Path | None = None
+    rows: tuple[int, int] | None = None
+    ledger: Any = None
+    overlap: bool = False

@@ -7,13 +7,14 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
 from tomopy_edge.errors import OutputError
+from tomopy_edge.writers.durable import flush
 from tomopy_edge.writers.failures import told
 
 log = logging.getLogger(__name__)
@@ -31,33 +32,51 @@ def default_output(scan: Path) -> Path:
     return scan.parent.parent / f"{scan.parent.name}_rec" / f"{scan.stem}_rec"
 
 
+Worth = Callable[[Path], str]
+"""What a folder holds that is worth going on with, in words; "" where that is nothing."""
+
+
+def nothing(_: Path) -> str:
+    """Say that an unfinished folder holds nothing worth keeping."""
+    return ""
+
+
 @contextmanager
-def output_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
+def output_folder(
+    path: Path, *, overwrite: bool = False, resume: bool = False, worth: Worth = nothing
+) -> Iterator[Path]:
     """Yield a folder to write into, which becomes `path` when all went well.
 
-    Everything is written into `<path>.part` beside it. At the end that is flushed to disk and renamed; where anything
-    fails, or the user interrupts, it is removed and an older output stays as it was. An interrupt that comes when the
-    new output is in place already, while the older one is removed, is logged and changes nothing more: the run is done.
+    Everything is written into `<path>.part` beside it. At the end that is flushed to disk and renamed. Where anything
+    fails, or the user interrupts, it is removed, or kept where it holds what is worth going on with, and an older
+    output stays as it was. An interrupt that comes when the new output is in place already, while the older one is
+    removed, is logged and changes nothing more: the run is done.
 
     Parameters
     ----------
     path : the output; its parents are made
-    overwrite : whether an older output may be replaced. Only a folder with a `report.json` in it is ever replaced, and
-        never one that holds the working or the home directory.
+    overwrite : whether an older output may be replaced, and an unfinished one begun anew. Only a folder with a
+        `report.json` in it is ever replaced, and never one that holds the working or the home directory.
+    resume : whether an unfinished output is gone on with, where there is one
+    worth : tells what an unfinished folder holds
 
     Raises
     ------
-    OutputError : where there is an output already, another run is writing there, or it cannot be
-        written to
+    OutputError : where there is an output already, or an unfinished one that is not to be gone on with, where another
+        run is writing there, or it cannot be written to
     """
     path = Path(path).resolve()
+    part = part_of(path)
     _expect_free(path, overwrite=overwrite)
-    part = path.with_name(f"{path.name}.part")
+    if not (overwrite or resume) and (held := worth(part)):
+        raise OutputError(
+            f"{part}: holds {held} of a run that did not end; go on with it (--resume), or begin anew (--overwrite)"
+        )
     made = [parent for parent in path.parents if not parent.exists()]
     try:
         with told(path.parent):
             path.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(part) as lock:
+        with _locked(part, keep=resume) as lock:
             old = path.with_name(f"{path.name}.replaced-{os.getpid()}-{time.time_ns()}")
             try:
                 yield part
@@ -68,7 +87,10 @@ def output_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
             except BaseException:
                 # An interrupt just after the rename comes too late: the output is whole.
                 if not _lies_in(path, lock):
-                    _discard(part, lock)
+                    if held := worth(part):
+                        log.warning("%s: holds %s; --resume goes on with it", part, held)
+                    else:
+                        _discard(part, lock)
                     raise
             _tidy(path, old)
     except BaseException:
@@ -76,6 +98,19 @@ def output_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
             # Only while they are empty: another run may have begun in them.
             _remove_if_empty(parent)
         raise
+
+
+def part_of(path: Path) -> Path:
+    """Return the folder that an output is written into until it is whole."""
+    return path.with_name(f"{path.name}.part")
+
+
+def reopen(path: Path) -> None:
+    """Make a whole output an unfinished one again, to be gone over."""
+    path = Path(path).resolve()
+    with told(path):
+        (path / LOCK).touch()
+        path.rename(part_of(path))
 
 
 def _expect_free(path: Path, *, overwrite: bool) -> None:
@@ -110,8 +145,8 @@ def expect_room(path: Path, needed: int) -> None:
 
 
 @contextmanager
-def _locked(part: Path) -> Iterator[IO[str]]:
-    """Make the folder `part`, empty, and hold its lock file.
+def _locked(part: Path, *, keep: bool) -> Iterator[IO[str]]:
+    """Make the folder `part`, empty unless what is in it is to be kept, and hold its lock file.
 
     What a dead run left is taken over, its lock file too: were that removed, another run that had opened it a moment
     ago could lock a file that is nowhere, and believe that `part` was its own. A run may die at any point in here: an
@@ -129,12 +164,14 @@ def _locked(part: Path) -> Iterator[IO[str]]:
     with lock:
         try:
             with told(part):
-                _empty(part)
+                if not keep:
+                    _empty(part)
                 lock.truncate(0)
                 lock.write(f"{os.getpid()}\n")
                 lock.flush()
         except BaseException:
-            _discard(part, lock)
+            if not keep:
+                _discard(part, lock)
             raise
         yield lock
 
@@ -216,17 +253,8 @@ def _discard(part: Path, lock: IO[str]) -> None:
 def _flush(part: Path) -> None:
     # At once, because the file system then writes its journal once for many files.
     with ThreadPoolExecutor(32) as pool:
-        list(pool.map(_flush_one, part.rglob("*")))
-    _flush_one(part)
-
-
-def _flush_one(found: Path) -> None:
-    # Opened for reading: that is all that flushing needs, and folders allow no more.
-    file = os.open(found, os.O_RDONLY)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)
+        list(pool.map(flush, part.rglob("*")))
+    flush(part)
 
 
 def _put_in_place(part: Path, path: Path, old: Path) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from tomopy_edge.ahead import ahead, behind
 from tomopy_edge.data import Volume
 from tomopy_edge.errors import DataError
 from tomopy_edge.hookspecs import Step, keep
@@ -88,6 +90,16 @@ def _told(chunk: Any) -> str:
 
 
 @contextmanager
+def _named(stage: str, failing: list[str] | None) -> Iterator[None]:
+    try:
+        yield
+    except Exception:
+        if failing is not None:
+            failing.append(stage)
+        raise
+
+
+@contextmanager
 def _memory_told(stage: str) -> Iterator[None]:
     """Raise a `DataError` where memory ends inside."""
     try:
@@ -110,7 +122,14 @@ def _one_slice(sample: Any) -> Any:
     return dataclasses.replace(sample, slices=sample.slices[middle : middle + 1], first_row=sample.first_row + middle)
 
 
-def stream(recipe: Recipe, read: Read, span: Span, job: Job, observe: Observe | None = None) -> Iterator[Any]:
+def stream(
+    recipe: Recipe,
+    read: Read,
+    span: Span,
+    job: Job,
+    observe: Observe | None = None,
+    failing: list[str] | None = None,
+) -> Iterator[Any]:
     """Yield what the last stage of a settled `recipe` makes of the rows of `span`, chunk by chunk.
 
     Parameters
@@ -118,6 +137,12 @@ def stream(recipe: Recipe, read: Read, span: Span, job: Job, observe: Observe | 
     read : where the rows come from. It is asked for the neighbours of the outermost rows too, where the scan has them,
         so that a slice comes out the same whether it was asked for alone or with all others.
     observe : is shown every chunk that every stage made, neighbours included
+    failing : is given the name of a stage that raises
+
+    Notes
+    -----
+    Where the job has memory for it, reading, what leads to slices, what is done with them and writing each have a
+    thread, and one chunk between them.
     """
     with ExitStack() as opened:
         steps = [opened.enter_context(block.entry.open(block.options, job)) for block in recipe.blocks]
@@ -127,17 +152,29 @@ def stream(recipe: Recipe, read: Read, span: Span, job: Job, observe: Observe | 
         for n, (block, step) in enumerate(zip(recipe.blocks, steps, strict=True)):
             if step.neighbours:
                 flow = with_neighbours(flow, step.neighbours, span.wider(sum(margins[n + 1 :])))
-            flow = _through(block.entry.name, step, flow, job, observe)
+            work = partial(_apply, block.entry.name, step, job, observe, failing)
+            last = n == len(steps) - 1
+            if last and job.overlap:
+                flow = behind(work, flow, 1)
+            elif job.overlap and (n == 0 or (block.entry.gives is Volume and block.entry.takes is not Volume)):
+                flow = opened.enter_context(ahead(_through(work, flow), 1))
+            else:
+                flow = _through(work, flow)
         yield from flow
 
 
-def _through(name: str, step: Step, flow: Iterator[Any], job: Job, observe: Observe | None) -> Iterator[Any]:
+def _apply(name: str, step: Step, job: Job, observe: Observe | None, failing: list[str] | None, chunk: Any) -> Any:
+    with _named(name, failing), job.tally.timed(name, "total"), _memory_told(name):
+        made = step.apply(chunk)
+    log.debug("%s: %s", name, _told(made))
+    if observe is not None:
+        observe(name, made)
+    return made
+
+
+def _through(work: Callable[[Any], Any], flow: Iterator[Any]) -> Generator[Any, None, None]:
     for chunk in flow:
-        with job.tally.timed(name, "total"), _memory_told(name):
-            made = [step.apply(chunk)]
-        log.debug("%s: %s", name, _told(made[0]))
-        if observe is not None:
-            observe(name, made[0])
+        made = [work(chunk)]
         # Nothing is kept here while the stages after this one work: what they let go of is free.
         del chunk
         yield made.pop()

@@ -16,7 +16,8 @@ from tomopy_edge.job import Tally
 from tomopy_edge.readers import ScanFile
 from tomopy_edge.recipe import Recipe
 from tomopy_edge.report import Report
-from tomopy_edge.writers.hdf5 import write_parameters
+from tomopy_edge.writers.durable import put_text
+from tomopy_edge.writers.hdf5_parameters import write_parameters
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +70,7 @@ class Picked:
         """Draw the contact sheet, or raise what kept a slice from being shown."""
         if self.fault is not None:
             raise self.fault
-        slices = [self.shown[row] for row in self.rows]
+        slices = [self.shown[row] for row in self.rows if row in self.shown]
         contact_sheet(slices, path, pixel_size=source.pixel_size, title=Path(source.source).name)
 
 
@@ -84,7 +85,7 @@ def write_record(
     ----------
     report : makes the report, when everything that it is to tell has happened
     """
-    (folder / "recipe.yaml").write_text(recipe.to_yaml(), encoding="utf-8")
+    put_text(folder / "recipe.yaml", recipe.to_yaml())
     _try("the contact sheet", tally, lambda: picked.draw(folder / "contact_sheet.png", source))
     parameters = {"recipe": recipe.to_plain(), "counts": tally.counts, "notes": tally.notes}
     for path in folder.glob("*.h5"):

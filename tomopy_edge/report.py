@@ -38,6 +38,7 @@ class Report:
     measures : stage -> quantity -> {"median", "worst", "slices"}
     versions : package -> version
     machine : processor, board, cores, system, Python
+    failed : detector row that there is no slice of -> why
     """
 
     scan: dict[str, Any]
@@ -53,6 +54,7 @@ class Report:
     measures: dict[str, dict[str, dict[str, float]]]
     versions: dict[str, str]
     machine: dict[str, Any]
+    failed: dict[str, str]
 
     def write(self, path: Path) -> None:
         """Write the report as JSON."""
@@ -66,10 +68,12 @@ class Report:
         told += [f"{stage}: {sentence}" for stage, sentences in self.notes.items() for sentence in sentences]
         parts = ", ".join(f"{stage} {parts['total'] * 1e3:.0f} ms" for stage, parts in self.timings.items())
         took = f"{self.slices[0]} slices in {self.seconds:.1f} s, of which {self.settling:.1f} s to settle the recipe"
+        if self.failed:
+            told.append(f"{len(self.failed)} of {self.slices[0]} slices FAILED: rows {', '.join(self.failed)}")
         return [*told, f"{took}; per slice: {parts}"]
 
 
-def make_report(
+def make_report(  # noqa: PLR0913 - the parts of a report
     *,
     scan: dict[str, Any],
     slices: tuple[int, ...],
@@ -79,6 +83,7 @@ def make_report(
     settling: float,
     settings: dict[str, Any],
     tally: Tally,
+    failed: dict[int, str] | None = None,
 ) -> Report:
     """Return the report of a run that is done; see `Report`."""
     return Report(
@@ -107,6 +112,7 @@ def make_report(
             "system": platform.platform(),
             "python": platform.python_version(),
         },
+        failed={str(row): why for row, why in (failed or {}).items()},
     )
 
 

@@ -8,25 +8,28 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
+from tomopy_edge.begun import Begun, read_begun, worth
 from tomopy_edge.catalogue import Catalogue
 from tomopy_edge.errors import OutputError, RecipeError
 from tomopy_edge.job import Job, at_least_one, available_cores
-from tomopy_edge.memory import free_memory, spare_memory
+from tomopy_edge.memory import PLENTY, free_memory, spare_memory
 from tomopy_edge.output import default_output, expect_room, output_folder
-from tomopy_edge.pipeline import Span, rows_that_fit, sample_rows, settle, stream
+from tomopy_edge.pipeline import Span, rows_that_fit, sample_rows, settle
 from tomopy_edge.plugins import load_catalogue
 from tomopy_edge.progress import track
 from tomopy_edge.readers import ArrayScan, ScanFile, open_scan
 from tomopy_edge.recipe import Recipe, parse_recipe, read_recipe
 from tomopy_edge.record import Picked, write_record
 from tomopy_edge.report import Report, make_report
+from tomopy_edge.rows_left import Failure, gaps, make_rows
 from tomopy_edge.stages.read import ENTRY as READ
-from tomopy_edge.stages.read import RowRange, even_chunks, wanted_rows
+from tomopy_edge.stages.read import RowRange, wanted_rows
 from tomopy_edge.stages.write import ENTRY as WRITE
+from tomopy_edge.there import leave_out, rows_there, take_back
+from tomopy_edge.writers.ledger import Ledger
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +48,15 @@ class Run:
     report: Report
 
 
-def run(
+@dataclass(frozen=True)
+class _Plan:
+    """How a run goes about it: `chunk` rows at once, and whether it ends where a slice fails."""
+
+    chunk: int
+    strict: bool
+
+
+def run(  # noqa: PLR0913 - a recipe, a scan, an output, and how
     recipe: Recipe | Sequence[Any] | str | Path,
     scan: str | Path | ScanFile,
     output: str | Path | None = None,
@@ -53,9 +64,14 @@ def run(
     overwrite: bool = False,
     ncore: int | None = None,
     nchunk: int | None = None,
+    resume: bool = False,
+    strict: bool = False,
     catalogue: Catalogue | None = None,
 ) -> Run:
     """Run a recipe on a scan.
+
+    Slices are on the disk for good as soon as they are made. A run that ends before its time, on whatever terms, leaves
+    them in `<output>.part`, and the next one can go on with them.
 
     Parameters
     ----------
@@ -65,11 +81,15 @@ def run(
     overwrite : whether an output of an earlier run may be replaced
     ncore : threads; None takes all there are
     nchunk : rows worked on at once; None chooses by memory. The result does not depend on it.
+    resume : whether to go on with what an earlier run of the same recipe on the same scan left, whole or not: slices
+        that are missing, or are not what they were when they were written, are made
+    strict : whether the run ends where a slice fails. Otherwise the report names it, and the others are made.
     catalogue : what plugins offer; None asks the built-in and the installed ones
 
     Returns
     -------
-    Run : the output folder, which holds the slices, `recipe.yaml` (settled), `report.json` and `contact_sheet.png`
+    Run : the output folder, which holds the slices, their hashes in `slices.jsonl`, `recipe.yaml` (settled),
+        `report.json` and `contact_sheet.png`
 
     Raises
     ------
@@ -86,9 +106,23 @@ def run(
         chunk = at_least_one("nchunk", nchunk, rows_that_fit(source.angles, source.columns, free_memory()))
         wanted = wanted_rows(source, recipe.blocks[0].options)
         span = Span(wanted.first, wanted.last, source.rows)
-        with output_folder(target, overwrite=overwrite) as folder:
-            job = Job(ncore=threads, catalogue=catalogue, scan=source, output=folder)
-            report = _run(recipe, source, span, chunk, job, folder)
+        if resume:
+            take_back(target, lambda begun: begun.expect_same(recipe, source, span, target))
+        rows = span.first, span.last
+        with (
+            output_folder(target, overwrite=overwrite, resume=resume, worth=worth) as folder,
+            Ledger(folder) as ledger,
+        ):
+            job = Job(
+                ncore=threads,
+                catalogue=catalogue,
+                scan=source,
+                output=folder,
+                rows=rows,
+                ledger=ledger,
+                overlap=free_memory() >= PLENTY,
+            )
+            report = _run(recipe, source, span, _Plan(chunk, strict), job)
     return Run(target, report)
 
 
@@ -125,32 +159,41 @@ def expect_whole(recipe: Recipe) -> None:
         raise RecipeError("recipe", faults)
 
 
-def _run(recipe: Recipe, source: ScanFile, span: Span, chunk: int, job: Job, folder: Path) -> Report:
+def _run(recipe: Recipe, source: ScanFile, span: Span, plan: _Plan, job: Job) -> Report:
     started = datetime.now().astimezone()
     start = time.perf_counter()
-    sample = RowRange(*sample_rows(span, source.angles, source.columns))
-    log.info("settling the recipe on rows %d to %d", sample.first, sample.last - 1)
-    settled = settle(recipe, sample, job)
+    settled = _settled(recipe, source, span, job)
     settling = time.perf_counter() - start
     picked = Picked.among(span.first, span.last, settled.blocks[-1].entry.name)
+    # What the contact sheet shows of rows that are there is known only when they are made again.
+    todo = gaps(span, rows_there(settled.blocks[-1].options, job) - set(picked.rows))
+    rows = sum(each.last - each.first for each in todo)
+    if rows < span.last - span.first:
+        job.tally.note("record", f"{span.last - span.first - rows} slices are an earlier run's, and not counted here")
     shape: tuple[int, ...] = ()
-    read = partial(even_chunks, chunk=chunk)
-    made = stream(settled, read, span, job, picked.observe)
+    failed: dict[int, str] = {}
 
-    def written() -> Iterator[int]:
+    def made() -> Iterator[int]:
         nonlocal shape
-        for volume in made:
-            shape, count = volume.slices.shape[1:], len(volume.slices)
-            if volume.first_row == span.first:
-                formats = len(settled.blocks[-1].options.formats)
+        for one in make_rows(settled, todo, plan.chunk, job, picked.observe, strict=plan.strict):
+            if isinstance(one, Failure):
+                log.error("%s", one.told)
+                failed[one.row] = one.told
+                yield 1
+                continue
+            count = len(one.slices)
+            if not shape:
                 # The size of the slices is known now; a disk that will be full is better told of early.
-                expect_room(folder, (span.last - span.first - count) * formats * volume.slices[0].nbytes)
+                formats = len(settled.blocks[-1].options.formats)
+                expect_room(_folder(job), (rows - count) * formats * one.slices[0].nbytes)
+            shape = one.slices.shape[1:]
             # Not kept while the next slices are made.
-            del volume
+            del one
             yield count
 
-    for _ in track(written(), total=span.last - span.first, what="slices", size=int):
+    for _ in track(made(), total=rows, what="slices", size=int):
         pass
+    leave_out(failed, settled.blocks[-1].options, job)
     seconds = time.perf_counter() - start
 
     def report() -> Report:
@@ -161,11 +204,31 @@ def _run(recipe: Recipe, source: ScanFile, span: Span, chunk: int, job: Job, fol
             started=started,
             seconds=seconds,
             settling=settling,
-            settings={"ncore": job.ncore, "nchunk": chunk},
+            settings={"ncore": job.ncore, "nchunk": plan.chunk},
             tally=job.tally,
+            failed=failed,
         )
 
-    return write_record(folder, settled, source, picked, job.tally, report)
+    return write_record(_folder(job), settled, source, picked, job.tally, report)
+
+
+def _settled(recipe: Recipe, source: ScanFile, span: Span, job: Job) -> Recipe:
+    """Return the recipe as the output was begun with it, or settle it and begin."""
+    folder = _folder(job)
+    begun = read_begun(folder)
+    if begun is not None:
+        begun.expect_same(recipe, source, span, folder)
+        return begun.recipe(job.catalogue)
+    sample = RowRange(*sample_rows(span, source.angles, source.columns))
+    log.info("settling the recipe on rows %d to %d", sample.first, sample.last - 1)
+    settled = settle(recipe, sample, job)
+    Begun.of(recipe, settled, source, span).write(folder)
+    return settled
+
+
+def _folder(job: Job) -> Path:
+    assert job.output is not None, "a run writes"  # noqa: S101 - `run` has given it
+    return job.output
 
 
 def _described(source: ScanFile, settled: Recipe, span: Span) -> dict[str, Any]:

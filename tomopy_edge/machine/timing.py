@@ -17,7 +17,7 @@ PARTS = {
     "infer": "what the runtime does: TomoGAN on all tiles",
     "stitch": "tiles joined and codes read",
     "fine-tune": "all of the Fine-Tune network, its tiles included; none follows a chained or float network",
-    "write": "one float32 TIFF a slice; the system brings it to the disk later",
+    "write": "one float32 TIFF a slice, until it is on the disk",
     "other": "scaling, looking for seams and for values that are not finite",
 }
 """The parts of a slice, in the order they are done -> what each is."""

@@ -1,143 +1,144 @@
-"""Slices and everything known about them as one HDF5 file, in the DataExchange layout of a reconstruction.
+"""Slices as one HDF5 file, in the DataExchange layout of a reconstruction.
 
 De Carlo et al., Scientific Data Exchange, J. Synchrotron Rad. 21 (2014), doi:10.1107/S160057751401604X.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from typing_extensions import Self
 
-from tomopy_edge.data import Volume
+from tomopy_edge.data import Float32, Volume
 from tomopy_edge.errors import OutputError
-from tomopy_edge.readers.scan_file import ScanFile
-from tomopy_edge.version import __version__
+from tomopy_edge.writers.durable import put_in_place
 from tomopy_edge.writers.failures import told
-
-if TYPE_CHECKING:
-    import h5py
+from tomopy_edge.writers.hdf5_undo import undo
 
 NAME = "recon.h5"
 """The file, within the output folder."""
 
 UNITS = "attenuation per pixel"
+SLICES = "exchange/data"
+STORED = np.dtype("<f4")
 
 
 class Hdf5Writer:
-    """Writes `/exchange/data` (z, y, x) float32, attenuation per pixel, slice by slice as they come.
+    """Writes `/exchange/data` (z, y, x) float32, attenuation per pixel.
+
+    The file is made at once, with room for all slices and everything that HDF5 says of them. Slices are then written to
+    their place without HDF5, which a run that is killed would leave with a damaged file.
 
     Parameters
     ----------
-    folder : where the file goes; it must exist
+    folder : where the file goes; it must exist. One that an earlier run made of the same rows is gone on with.
+    rows : detector rows that there are slices of: the first, and the one after the last
 
     Raises
     ------
-    OutputError : where the file cannot be made
+    OutputError : where the file cannot be made, or is one of other rows
     """
 
-    def __init__(self, folder: Path) -> None:
-        import h5py
-
+    def __init__(self, folder: Path, rows: tuple[int, int]) -> None:
         self.path = folder / NAME
+        self._rows = rows
+        self._file: int | None = None
+        self._shape: tuple[int, ...] = ()
+        self._start = self._size = 0
         with told(self.path):
-            self._file = h5py.File(self.path, "w", track_order=True)
-        self._file["implements"] = "exchange:measurement:process"
-        self._slices: h5py.Dataset | None = None
-        self._first_row = 0
+            undo(self.path)
+            if self.path.exists():
+                self._open()
+            elif not folder.is_dir():
+                raise FileNotFoundError(2, "there is no such folder", str(folder))
 
     def write(self, volume: Volume) -> None:
-        """Append slices; each chunk must follow the one before it.
+        """Write slices to their place.
 
         Raises
         ------
         OutputError : where the disk is full or cannot be written to
         """
         with told(self.path):
-            if self._slices is None:
-                self._slices = self._begin(volume)
-            start = volume.first_row - self._first_row
-            if start != len(self._slices):
-                raise ValueError(f"chunks must be in order: row {self._first_row + len(self._slices)} is next")
-            self._slices.resize(start + len(volume.slices), axis=0)
-            self._slices[start:] = volume.slices
+            if self._file is None:
+                put_in_place([(self.path, lambda new: _make(new, volume, self._rows))])
+                self._open()
+            assert self._file is not None  # noqa: S101 - just opened
+            if volume.slices.shape[1:] != self._shape:
+                raise ValueError(f"slices: expected {self._shape}, got {volume.slices.shape[1:]}")
+            place = self._place(volume.first_row)
+            left = memoryview(np.ascontiguousarray(volume.slices, STORED).data).cast("B")
+            while left:
+                written = os.pwrite(self._file, left, place)
+                left, place = left[written:], place + written
+            os.fdatasync(self._file)
 
-    def _begin(self, volume: Volume) -> h5py.Dataset:
-        _, y, x = volume.slices.shape
-        self._first_row = volume.first_row
-        slices = self._file.create_dataset(
-            "exchange/data", (0, y, x), np.float32, maxshape=(None, y, x), chunks=(1, y, x)
-        )
-        slices.attrs.update(
-            {
-                "axes": "z:y:x",
-                "description": "ReconData",
-                "units": UNITS,
-                "first_row": volume.first_row,
-            }
-        )
-        self._file["exchange/title"] = "tomography_reconstruction"
-        if volume.pixel_size is not None:
-            self._file["exchange/pixel_size"] = volume.pixel_size
-            self._file["exchange/pixel_size"].attrs["units"] = "um"
-        return slices
+    def read(self, row: int) -> Float32 | None:
+        """Return the slice (y, x) of a row, None where the file or the row is not there."""
+        if self._file is None or not self._rows[0] <= row < self._rows[1]:
+            return None
+        content = os.pread(self._file, self._size, self._place(row))
+        return np.frombuffer(content, STORED).reshape(self._shape) if len(content) == self._size else None
+
+    def leave_out(self, row: int) -> None:
+        """Fill a row with NaN; in a file that no slice was written to, there is nothing to fill."""
+        if self._file is not None:
+            self.write(Volume(np.full((1, *self._shape), np.nan, np.float32), row))
+
+    def _open(self) -> None:
+        import h5py
+
+        try:
+            with h5py.File(self.path) as file:
+                first, shape = int(file[SLICES].attrs["first_row"]), file[SLICES].shape
+            self._start, size = place_of_slices(self.path)
+        except (OSError, KeyError, TypeError) as error:
+            raise OutputError(f"{self.path}: cannot be gone on with ({error}); remove it") from None
+        if (first, first + shape[0]) != self._rows:
+            raise OutputError(f"{self.path}: holds other rows than {self._rows[0]} to {self._rows[1] - 1}; remove it")
+        self._shape, self._size = shape[1:], size // shape[0]
+        self._file = os.open(self.path, os.O_RDWR)
+
+    def _place(self, row: int) -> int:
+        if not self._rows[0] <= row < self._rows[1]:
+            raise ValueError(f"row {row}: the file has the rows {self._rows[0]} to {self._rows[1] - 1}")
+        return self._start + (row - self._rows[0]) * self._size
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        with told(self.path):
-            self._file.close()
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
 
 
-def write_parameters(path: Path, parameters: Mapping[str, Any], scan: ScanFile | None) -> None:
-    """Add to a finished file what it was made with, and what its scan says about itself.
-
-    Parameters
-    ----------
-    path : a file that `Hdf5Writer` wrote
-    parameters : plain data, such as stage -> option -> value; every one becomes a dataset under
-        `/process/tomopy_edge-<version>`. In a list of mappings, such as a recipe, each gets a group numbered in order.
-    scan : its metadata are copied to the root; None where there was no scan file
-
-    Raises
-    ------
-    OutputError : where the file is not there or cannot be written to
-    """
+def place_of_slices(path: Path) -> tuple[int, int]:
+    """Return where in the file the slices lie, and how long they are, bytes."""
     import h5py
 
-    if not path.exists():
-        raise OutputError(f"{path}: no such file, so no parameters could be added to it")
-    with told(path), h5py.File(path, "r+") as file:
-        group = file.create_group(f"process/tomopy_edge-{__version__}", track_order=True)
-        for name, value in parameters.items():
-            _put(group, name, value)
-        if scan is not None:
-            file["measurement/source"] = scan.source
-            scan.copy_metadata(file)
+    with h5py.File(path) as file:
+        slices = file[SLICES]
+        return int(slices.id.get_offset()), int(slices.id.get_storage_size())
 
 
-def _put(group: h5py.Group, name: str, value: Any) -> None:
+def _make(path: Path, volume: Volume, rows: tuple[int, int]) -> None:
+    """Make the file with room for all slices, which on most file systems is not taken before it is filled."""
     import h5py
 
-    if isinstance(value, Mapping):
-        inner = group.create_group(name, track_order=True)
-        for key, member in value.items():
-            _put(inner, str(key), member)
-    elif isinstance(value, Sequence) and value and all(isinstance(member, Mapping) for member in value):
-        inner = group.create_group(name, track_order=True)
-        for number, member in enumerate(value):
-            for key, content in member.items():
-                _put(inner, f"{number:02d}_{key}", content)
-    elif value is None:
-        group[name] = h5py.Empty("f4")
-    elif isinstance(value, bool | int | float | str):
-        group[name] = value
-    elif isinstance(value, Sequence) and value and all(isinstance(member, int | float) for member in value):
-        group[name] = np.asarray(value)
-    else:
-        group[name] = json.dumps(value, default=str)
+    space = h5py.h5s.create_simple((rows[1] - rows[0], *volume.slices.shape[1:]))
+    manner = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    manner.set_layout(h5py.h5d.CONTIGUOUS)
+    manner.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+    manner.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+    with h5py.File(path, "w", track_order=True) as file:
+        file["implements"] = "exchange:measurement:process"
+        file.create_group("exchange", track_order=True)
+        h5py.h5d.create(file.id, SLICES.encode(), h5py.h5t.IEEE_F32LE, space, manner)
+        file[SLICES].attrs.update({"axes": "z:y:x", "description": "ReconData", "units": UNITS, "first_row": rows[0]})
+        file["exchange/title"] = "tomography_reconstruction"
+        if volume.pixel_size is not None:
+            file["exchange/pixel_size"] = volume.pixel_size
+            file["exchange/pixel_size"].attrs["units"] = "um"

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 from typing_extensions import Self
 
-from tomopy_edge.data import Volume
+from tomopy_edge.data import Float32, Volume
 from tomopy_edge.version import __version__
+from tomopy_edge.writers.durable import put_in_place
 from tomopy_edge.writers.failures import told
 
 MICROMETRES_PER_CENTIMETRE = 1e4
@@ -32,25 +35,49 @@ class TiffStackWriter:
         ------
         OutputError : where the disk is full or cannot be written to
         """
+        rows = range(volume.first_row, volume.first_row + len(volume.slices))
+        with told(self._path(volume.first_row)):
+            put_in_place(
+                (self._path(row), partial(_write, slice_=slice_, row=row, pixel_size=volume.pixel_size))
+                for row, slice_ in zip(rows, volume.slices, strict=True)
+            )
+
+    def read(self, row: int) -> Float32 | None:
+        """Return the slice (y, x) of a row, None where there is no file of it that can be read."""
         import tifffile
 
-        density = None if volume.pixel_size is None else MICROMETRES_PER_CENTIMETRE / volume.pixel_size
-        for row, slice_ in enumerate(volume.slices, start=volume.first_row):
-            path = self.folder / f"recon_{row:05d}.tiff"
-            with told(path):
-                tifffile.imwrite(
-                    path,
-                    slice_,
-                    photometric="minisblack",
-                    description=f"row {row}, attenuation per pixel",
-                    software=f"tomopy-edge {__version__}",
-                    metadata=None,
-                    resolution=None if density is None else (density, density),
-                    resolutionunit=None if density is None else "CENTIMETER",
-                )
+        try:
+            slice_ = tifffile.imread(self._path(row))
+        except (OSError, ValueError, tifffile.TiffFileError):
+            return None
+        return slice_ if slice_.dtype == np.float32 else None
+
+    def leave_out(self, row: int) -> None:
+        """Have no file of a row."""
+        with told(self._path(row)):
+            self._path(row).unlink(missing_ok=True)
+
+    def _path(self, row: int) -> Path:
+        return self.folder / f"recon_{row:05d}.tiff"
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exception: object) -> None:
         """Do nothing: each file is closed when it is written."""
+
+
+def _write(path: Path, *, slice_: Float32, row: int, pixel_size: float | None) -> None:
+    import tifffile
+
+    density = None if pixel_size is None else MICROMETRES_PER_CENTIMETRE / pixel_size
+    tifffile.imwrite(
+        path,
+        slice_,
+        photometric="minisblack",
+        description=f"row {row}, attenuation per pixel",
+        software=f"tomopy-edge {__version__}",
+        metadata=None,
+        resolution=None if density is None else (density, density),
+        resolutionunit=None if density is None else "CENTIMETER",
+    )

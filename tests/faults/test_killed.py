@@ -1,0 +1,83 @@
+"""A run that is killed at any moment, again and again, ends in the same bytes as one that is not."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import h5py
+import numpy as np
+import pytest
+
+KILLS = 20
+SEED = 7
+"""Of the moments."""
+
+WAIT = 120
+"""Seconds after which a run counts as hung."""
+
+
+@pytest.fixture(scope="module")
+def scan(tmp_path_factory):
+    """A scan of 24 rows, each of which takes some milliseconds."""
+    path = tmp_path_factory.mktemp("raw") / "scan.h5"
+    words = ["simulate", "scan", path, "--columns", "64", "--rows", "24", "--angles", "60", "--counts", "2000"]
+    command(*words).communicate(timeout=WAIT)
+    return path
+
+
+def command(*words):
+    argv = [sys.executable, "-m", "tomopy_edge", *map(str, words)]
+    return subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)  # noqa: S603 - our own command
+
+
+def run(scan, output, *words):
+    return command("run", "quickstart", scan, "-o", output, "--nsino-per-chunk", "2", *words, *SLOW)
+
+
+SLOW = ("--set", "denoise.options.model=tomogan-compact", "--set", "denoise.options.runtime=litert")
+
+
+def contents(output):
+    same = ("recipe.yaml", "contact_sheet.png", "begun.json")
+    found = {path.name: path.read_bytes() for path in output.iterdir() if path.suffix == ".tiff" or path.name in same}
+    with h5py.File(output / "recon.h5") as file:
+        return found | {"recon.h5": file["exchange/data"][...].tobytes(), "process": list(file["process"])}
+
+
+@pytest.fixture(scope="module")
+def whole(scan, tmp_path_factory):
+    """What an uninterrupted run leaves, and how many seconds it takes."""
+    output = tmp_path_factory.mktemp("whole") / "out"
+    start = time.monotonic()
+    process = run(scan, output)
+    process.communicate(timeout=WAIT)
+    assert process.returncode == 0
+    return contents(output), time.monotonic() - start
+
+
+def test_a_run_that_is_killed_at_random_moments_and_resumed_ends_in_the_same_bytes(scan, whole, tmp_path):
+    right, seconds = whole
+    moments, output, killed = np.random.default_rng(SEED), tmp_path / "out", 0
+    while killed < KILLS:
+        process = run(scan, output, "--resume")
+        try:
+            _, said = process.communicate(timeout=moments.uniform(0.3, 1) * seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate(timeout=WAIT)
+            assert process.returncode == -signal.SIGKILL
+            killed += 1
+            continue
+        assert process.returncode == 0, said
+        assert contents(output) == right
+        # It was whole before its time: begin anew.
+        killed += 1
+        for path in sorted(output.rglob("*"), reverse=True):
+            path.unlink()
+        output.rmdir()
+    process = run(scan, output, "--resume")
+    _, said = process.communicate(timeout=WAIT)
+    assert process.returncode == 0, said
+    assert contents(output) == right
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]

@@ -1,0 +1,113 @@
+"""Make the slices of the rows that are left, past those that fail: the only module that knows how a run goes on."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+
+from tomopy_edge.data import Volume
+from tomopy_edge.errors import OutputError
+from tomopy_edge.job import Job
+from tomopy_edge.pipeline import Observe, Span, stream
+from tomopy_edge.recipe import Recipe
+from tomopy_edge.stages.read import even_chunks
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A row that there is no slice of.
+
+    Attributes
+    ----------
+    row : of the detector
+    stage : that failed, "" where it is not known
+    error : what it raised
+    """
+
+    row: int
+    stage: str
+    error: Exception
+
+    @property
+    def told(self) -> str:
+        """What failed, in a sentence."""
+        place = f"row {self.row}: " + (f"{self.stage}: " if self.stage else "")
+        # Our own errors name what is at fault; others need their kind.
+        kind = "" if type(self.error).__module__.startswith("tomopy_edge.") else f"{type(self.error).__name__}: "
+        return f"{place}{kind}{self.error}".replace(f"{self.stage}: {self.stage}: ", f"{self.stage}: ")
+
+
+def gaps(span: Span, done: Collection[int]) -> list[Span]:
+    """Return the runs of adjacent rows of `span` that are not `done`."""
+    found: list[Span] = []
+    for row in range(span.first, span.last):
+        if row in done:
+            continue
+        if found and found[-1].last == row:
+            found[-1] = replace(found[-1], last=row + 1)
+        else:
+            found.append(Span(row, row + 1, span.rows))
+    return found
+
+
+def make_rows(
+    recipe: Recipe, spans: list[Span], chunk: int, job: Job, observe: Observe | None = None, *, strict: bool = False
+) -> Iterator[Volume | Failure]:
+    """Yield the slices of rows as the last stage makes them, and what failed.
+
+    Where a chunk fails, its rows are tried one by one, and the rest goes on. A row may fail for the sake of another
+    that the network looks at beside it.
+
+    Parameters
+    ----------
+    recipe : settled
+    spans : the rows
+    chunk : rows worked on at once
+    strict : whether the first failure ends it all
+
+    Raises
+    ------
+    OutputError : where slices cannot be written: the next one could not either
+    Exception : what a stage raised, where `strict`, or where not one row of the first chunk that fails can be made
+    """
+    left = deque((span, chunk) for span in spans)
+    made = False
+    # Until a slice is made, nobody knows whether any will be.
+    held: list[Failure] = []
+    while left:
+        span, size = left.popleft()
+        row, failing = span.first, list[str]()
+        try:
+            for volume in stream(recipe, partial(even_chunks, chunk=size), span, job, observe, failing):
+                row, made = volume.first_row + len(volume.slices), True
+                yield from held
+                held.clear()
+                one = [volume]
+                del volume
+                yield one.pop()
+        except OutputError:
+            raise
+        except Exception as error:
+            if strict:
+                raise
+            log.debug("rows from %d on", row, exc_info=True)
+            if span.last - span.first > 1:
+                # One by one up to the end of the chunk, then on as before.
+                end = min(row + size + size % 2, span.last)
+                left.extendleft([(Span(end, span.last, span.rows), size)] if end < span.last else [])
+                left.extendleft((Span(one, one + 1, span.rows), 1) for one in reversed(range(row, end)))
+                continue
+            failure = Failure(row, "".join(failing[:1]), error)
+            if made:
+                yield failure
+                continue
+            held.append(failure)
+            if len(held) >= chunk:
+                raise held[0].error from None
+    if held:
+        raise held[0].error
