@@ -12,6 +12,7 @@ import tomopy_edge
 from tomopy_edge.cli import main
 from tomopy_edge.errors import DataError, OutputError
 from tomopy_edge.pipeline import Span
+from tomopy_edge.readers import open_scan
 from tomopy_edge.rows_left import gaps
 from tomopy_edge.stages import denoise
 
@@ -217,3 +218,25 @@ def test_rows_that_are_left_are_runs_between_those_that_are_there():
     assert gaps(span, set()) == [span]
     assert gaps(span, {2, 5, 6, 9}) == [Span(3, 5, 20), Span(7, 9, 20)]
     assert gaps(span, set(range(2, 10))) == []
+
+
+def test_a_scan_that_is_no_file_is_known_by_its_first_row(scan_file, tmp_path, stops):
+    class Elsewhere:
+        source = "a beamline"
+
+        def __init__(self, scan):
+            self.scan = scan
+
+        def __getattr__(self, name):
+            return getattr(self.scan, name)
+
+    with open_scan(scan_file) as scan:
+        stops(KeyboardInterrupt, call=3)
+        with pytest.raises(KeyboardInterrupt):
+            tomopy_edge.run(STAGES, Elsewhere(scan), tmp_path / "out", nchunk=2)
+        stops(None)
+        done = tomopy_edge.run(STAGES, Elsewhere(scan), tmp_path / "out", resume=True)
+    whole = tomopy_edge.run(STAGES, scan_file, tmp_path / "whole")
+    assert [path.name for path in done.output.glob("*.tiff")] != []
+    for path in done.output.glob("*.tiff"):
+        assert path.read_bytes() == (whole.output / path.name).read_bytes()

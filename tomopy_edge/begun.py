@@ -108,10 +108,10 @@ def worth(folder: Path) -> str:
 
 def _known_by(source: ScanFile) -> dict[str, Any]:
     size = {"angles": source.angles, "rows": source.rows, "columns": source.columns}
-    if isinstance(source, ArrayScan):
+    path = Path(source.source)
+    if isinstance(source, ArrayScan) or not path.is_file():
         row = source.read(0, 1)
         return size | {"sha256": sha256(row.projections.tobytes() + row.theta.tobytes()).hexdigest()}
-    path = Path(source.source)
     length = path.stat().st_size
     with path.open("rb") as file:
         content = file.read(ENDS)
