@@ -45,6 +45,20 @@ def catalogue():
     return load_catalogue(installed=False)
 
 
+@pytest.fixture
+def system(tmp_path):
+    """What writes files of a system, such as proc/cpuinfo, and returns its root."""
+
+    def write(files):
+        for name, text in files.items():
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        return tmp_path
+
+    return write
+
+
 @pytest.fixture(scope="session")
 def libedgetpu(tmp_path_factory) -> Path:
     """The stand-in for libedgetpu, built; what it sees and when it fails is set in the environment."""

@@ -54,7 +54,7 @@ def runtime(opened):
             return Slow(path, seconds, off)
 
         probe = Probe(works=True, told="the CPU", version=version)
-        return Candidate(BackendEntry(name, "", "tflite", open_it, lambda: probe, alike=True), FILE, FILE)
+        return Candidate(BackendEntry(name, "", "tflite", open_it, lambda: probe, alike=True), FILE, FILE, FILE)
 
     return make
 
@@ -249,7 +249,9 @@ def test_several_devices_are_measured_together():
             return Sticks(sticks, LiteRT(path, 1), placement.note, "sticks")
 
         probe = Probe(works=True, told="sticks")
-        return Candidate(BackendEntry(f"sticks{count}", "", "tflite", open_it, lambda: probe, alike=True), FILE, FILE)
+        return Candidate(
+            BackendEntry(f"sticks{count}", "", "tflite", open_it, lambda: probe, alike=True), FILE, FILE, FILE
+        )
 
     measured = choice.measure([with_sticks(1), with_sticks(4)], MODEL, 1)
     assert not measured.left_out
@@ -261,5 +263,5 @@ def test_runtimes_with_other_tiles_are_compared_by_the_slice():
     large = NetworkFile(file="x", sha256="", precision="int8", tile=64, halo=8, stride=48, batch=4)
     small = replace(large, tile=32, stride=16, batch=1)
     assert large.grid((96, 96)).counts == (2, 2)
-    assert Candidate(litert.ENTRY, large, large).seconds(0.5, (96, 96)) == 0.5
-    assert Candidate(litert.ENTRY, small, small).seconds(0.1, (96, 96)) == pytest.approx(0.1 * 36)
+    assert Candidate(litert.ENTRY, large, large, large).seconds(0.5, (96, 96)) == 0.5
+    assert Candidate(litert.ENTRY, small, small, small).seconds(0.1, (96, 96)) == pytest.approx(0.1 * 36)

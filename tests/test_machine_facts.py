@@ -37,20 +37,6 @@ CPU part\t: 0xd42
 """
 
 
-@pytest.fixture
-def system(tmp_path):
-    """Write files of a system, and return its root."""
-
-    def write(files):
-        for name, text in files.items():
-            path = tmp_path / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
-        return tmp_path
-
-    return write
-
-
 def test_a_machine_with_nothing_to_read_is_described_all_the_same(tmp_path):
     machine = describe(tmp_path)
     assert (machine.features, machine.memory_bytes, machine.memory_limit_bytes) == ((), 0, None)

@@ -64,20 +64,6 @@ Max address space         {space}            unlimited            bytes
 """
 
 
-@pytest.fixture
-def system(tmp_path):
-    """Write what a system says, and return where it is."""
-
-    def write(files):
-        for name, said in files.items():
-            path = tmp_path / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(said)
-        return tmp_path
-
-    return write
-
-
 MACHINE = {"proc/meminfo": "MemTotal: 8000 kB\nMemFree: 100 kB\nMemAvailable: 4000 kB\nHugePages_Total: 3\n"}
 
 

@@ -110,6 +110,11 @@ class Sinograms:
             raise DataError(f"center must be one number or one per row, got shape {self.center.shape}")
 
 
+def all_finite(stack: Float32) -> bool:
+    """Return whether all values of a stack (z, y, x) are finite, slice by slice, to need little memory for it."""
+    return all(np.isfinite(slice_).all() for slice_ in stack)
+
+
 @dataclass(frozen=True)
 class Volume:
     """Reconstructed slices, noisy or denoised.

@@ -152,18 +152,19 @@ def stream(
         for n, (block, step) in enumerate(zip(recipe.blocks, steps, strict=True)):
             if step.neighbours:
                 flow = with_neighbours(flow, step.neighbours, span.wider(sum(margins[n + 1 :])))
-            work = partial(_apply, block.entry.name, step, job, observe, failing)
+            work = partial(run_step, block.entry.name, step, job, observe, failing)
             last = n == len(steps) - 1
             if last and job.overlap:
                 flow = behind(work, flow, 1)
             elif job.overlap and (n == 0 or (block.entry.gives is Volume and block.entry.takes is not Volume)):
-                flow = opened.enter_context(ahead(_through(work, flow), 1))
+                flow = opened.enter_context(ahead(through(work, flow), 1))
             else:
-                flow = _through(work, flow)
+                flow = through(work, flow)
         yield from flow
 
 
-def _apply(name: str, step: Step, job: Job, observe: Observe | None, failing: list[str] | None, chunk: Any) -> Any:
+def run_step(name: str, step: Step, job: Job, observe: Observe | None, failing: list[str] | None, chunk: Any) -> Any:
+    """Return what the step of a stage makes of a chunk; see `stream`."""
     with _named(name, failing), job.tally.timed(name, "total"), _memory_told(name):
         made = step.apply(chunk)
     log.debug("%s: %s", name, _told(made))
@@ -172,7 +173,8 @@ def _apply(name: str, step: Step, job: Job, observe: Observe | None, failing: li
     return made
 
 
-def _through(work: Callable[[Any], Any], flow: Iterator[Any]) -> Generator[Any, None, None]:
+def through(work: Callable[[Any], Any], flow: Iterator[Any]) -> Generator[Any, None, None]:
+    """Yield what `work` makes of each chunk of `flow`, and keep neither."""
     for chunk in flow:
         made = [work(chunk)]
         # Nothing is kept here while the stages after this one work: what they let go of is free.

@@ -58,10 +58,11 @@ class Picked:
             z = row - chunk.first_row
             if not 0 <= z < len(chunk.slices) or row in self.shown:
                 continue
-            raw = self.raw.setdefault(row, chunk.slices[z].copy())
+            if row not in self.raw:
+                self.raw[row] = chunk.slices[z].copy()
             if stage == self.last_stage:
                 try:
-                    self.shown[row] = shown(row, raw, chunk.slices[z])
+                    self.shown[row] = shown(row, self.raw[row], chunk.slices[z])
                 except Exception as error:  # noqa: BLE001 - no picture is worth a night's slices
                     self.fault = error
                 del self.raw[row]

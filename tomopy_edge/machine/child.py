@@ -11,11 +11,10 @@ from typing import Any
 
 from tomopy_edge.networks.beginning import beginning
 from tomopy_edge.networks.ending import last_line, signal_name
+from tomopy_edge.system_files import ROOT
 
 PATIENCE = 60.0
 """Seconds after which a process that has not ended is given up; TomoPy takes many to import from a memory card."""
-
-ROOT = Path("/")
 
 MARK = "tomopy-edge found: "
 """Begins the lines that a script tells; libraries print what they like around them."""

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from tomopy_edge.machine.energy import Meter
 from tomopy_edge.machine.timing import Timed, Turn
 from tomopy_edge.networks.room import Room
 from tomopy_edge.networks.runtimes import choose_file
-from tomopy_edge.pipeline import with_neighbours
+from tomopy_edge.pipeline import run_step, through, with_neighbours
 from tomopy_edge.stages.denoise import opened
 from tomopy_edge.stages.fine_tune import FineTuneOptions, settle_fine_tune
 from tomopy_edge.stages.write import WriteOptions, open_writers
@@ -141,7 +142,8 @@ class Contestant:
         """Yield what the last stage makes, chunk by chunk, as the stages of a recipe would."""
         flow: Iterator[Any] = iter([noisy])
         for name, step in self._steps or self._open():
-            flow = _through(name, step, with_neighbours(flow, step.neighbours) if step.neighbours else flow, self._job)
+            flow = with_neighbours(flow, step.neighbours) if step.neighbours else flow
+            flow = through(partial(run_step, name, step, self._job, None, None), flow)
         return flow
 
     def _open(self) -> list[tuple[str, Step]]:
@@ -163,10 +165,3 @@ class Contestant:
         if entry.reads == "tflite":
             file = choose_file(entry, self._networks, chosen.precision, chosen.tile, self._shape)
             Room.now(self._model).expect(file, entry, self._shape)
-
-
-def _through(name: str, step: Step, flow: Iterator[Any], job: Job) -> Iterator[Any]:
-    for chunk in flow:
-        with job.tally.timed(name, TOTAL):
-            made = step.apply(chunk)
-        yield made

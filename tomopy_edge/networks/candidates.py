@@ -3,36 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from tomopy_edge.hookspecs import BackendEntry
 from tomopy_edge.networks.choice import Candidate
 from tomopy_edge.networks.manifest import NetworkFile, NetworkSet
-from tomopy_edge.networks.tiling import computed_pixels
 
 MEASURED = 256
 """Edge of the tiles that runtimes are measured on, pixels, or the nearest that there is. Wherever there is memory for a
 run there is some for those, and of two runtimes the one that is faster on them is so, or nearly so, on all others."""
 
 
-@dataclass(frozen=True)
-class Scaled(Candidate):
-    """A candidate that is measured on other tiles than it would run.
-
-    Attributes
-    ----------
-    runs : what it would run, where there is memory for any tiles
-    """
-
-    runs: NetworkFile
-
-    def seconds(self, measured: float, shape: tuple[int, int]) -> float:
-        """Return the seconds of a slice; those of a pixel are taken to be the same in all tiles."""
-        more = computed_pixels(self.runs.grid(shape)) / computed_pixels(self.file.grid(shape))
-        return super().seconds(measured, shape) * more
-
-
-def candidates_of(able: Iterable[tuple[BackendEntry, NetworkFile]], networks: NetworkSet) -> list[Scaled]:
+def candidates_of(able: Iterable[tuple[BackendEntry, NetworkFile]], networks: NetworkSet) -> list[Candidate]:
     """Return what is to be measured.
 
     Parameters
@@ -43,15 +24,15 @@ def candidates_of(able: Iterable[tuple[BackendEntry, NetworkFile]], networks: Ne
     return [one for one in found if one is not None]
 
 
-def _candidate(entry: BackendEntry, runs: NetworkFile, networks: NetworkSet) -> Scaled | None:
+def _candidate(entry: BackendEntry, runs: NetworkFile, networks: NetworkSet) -> Candidate | None:
     """Return what is to be measured of a runtime; None where LiteRT has nothing to compare it with."""
     if entry.reads != "tflite":
         # What a device runs takes no memory here, and is measured as it is.
         alike = (one for one in networks.networks if (one.precision, one.tile) == (runs.precision, runs.tile))
         source = networks.source_of(runs) if runs.compiled_from else next(alike, None)
-        return None if source is None else Scaled(entry, runs, source, runs)
+        return None if source is None else Candidate(entry, runs, source, runs)
     held = [file for file in networks.networks if file.precision == runs.precision]
     held = [file for file in held if networks.is_exact(file)] or held
     edge = min((file.tile for file in held), key=lambda tile: abs(tile - MEASURED))
     file = networks.choose(runs.precision, edge, (1, 1), among=tuple(held))
-    return Scaled(entry, file, file, runs)
+    return Candidate(entry, file, file, runs)

@@ -25,6 +25,7 @@ from tomopy_edge.networks.agreement import disagreement, refer
 from tomopy_edge.networks.cache import cache_folder, keep
 from tomopy_edge.networks.manifest import Model, NetworkFile
 from tomopy_edge.networks.probing import probed
+from tomopy_edge.networks.tiling import computed_pixels
 from tomopy_edge.processor import board_name, processor_name
 
 ROUNDS, SPENT = 5, 10.0
@@ -41,18 +42,24 @@ class Candidate:
     Attributes
     ----------
     entry : the runtime
-    file : what it would run
+    file : what it is measured on
     reference : the .tflite file whose answers it must give: the same, or what it was compiled from
+    runs : what it would run, where there is memory for any tiles
     """
 
     entry: BackendEntry
     file: NetworkFile
     reference: NetworkFile
+    runs: NetworkFile
 
     def seconds(self, measured: float, shape: tuple[int, int]) -> float:
-        """Return the seconds that a slice of `shape` (y, x) takes, of those that were measured for one batch."""
-        rows, columns = self.file.grid(shape).counts
-        return measured * -(-rows * columns // self.file.batch)
+        """Return the seconds that a slice of `shape` (y, x) takes, of those that were measured for one batch.
+
+        Those of a pixel are taken to be the same in the tiles that it would run.
+        """
+        grid, runs = self.file.grid(shape), self.runs.grid(shape)
+        rows, columns = grid.counts
+        return measured * -(-rows * columns // self.file.batch) * computed_pixels(runs) / computed_pixels(grid)
 
 
 @dataclass(frozen=True)

@@ -77,18 +77,11 @@ def _note(placement: Placement, sentence: str) -> None:
 
 
 def _devices(placement: Placement) -> tuple[str, ...]:
-    """Return the devices to open: the one that is asked for, or all."""
+    """Return the devices to open: those that are asked for, as PyCoral has it also by their bus, or all."""
     probe = probed(ENTRY)
     if not probe.works:
         raise BackendError(f"runtime edgetpu: {probe.told}")
-    if placement.device is None:
-        return probe.devices
-    # As PyCoral has it, the name of a bus stands for what is on it.
-    named = tuple(one for one in probe.devices if f"{one}:".startswith(f"{placement.device}:"))
-    if not named:
-        there = ", ".join(probe.devices)
-        raise BackendError(f"runtime edgetpu: has no device {placement.device!r} (there are: {there})")
-    return named
+    return placement.devices("edgetpu", probe.devices)
 
 
 def _sticks(

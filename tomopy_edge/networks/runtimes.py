@@ -252,7 +252,7 @@ def settle_runtime(
     for one in candidates:
         if one.entry.reads == "tflite":
             Room.now(wish.model).expect(one.file, one.entry, wish.shape)
-    entry = fastest([*candidates], wish.model, wish.shape, job.ncore, note)
+    entry = fastest(candidates, wish.model, wish.shape, job.ncore, note)
     taken = next(one.runs for one in candidates if one.entry is entry)
     if not networks.is_exact(taken) and any(networks.is_exact(one.runs) for one in candidates):
         job.tally.note(

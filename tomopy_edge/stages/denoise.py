@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tomopy_edge.catalogue import find
-from tomopy_edge.data import Float32, Volume
+from tomopy_edge.data import Volume, all_finite
 from tomopy_edge.errors import DataError
 from tomopy_edge.hookspecs import Choice, Denoiser, DenoiserEntry, StageEntry, Step
 from tomopy_edge.job import Job
@@ -44,15 +44,11 @@ def denoise(volume: Volume, denoiser: Denoiser) -> Volume:
     inner = volume.slices[margin : len(volume.slices) - margin]
     if clean.shape != inner.shape:
         raise DataError(f"the denoiser made slices of shape {clean.shape} out of {inner.shape}; both must be the same")
-    if not _finite(clean) and _finite(volume.slices):
+    if not all_finite(clean) and all_finite(volume.slices):
         raise DataError("the denoiser made values that are not finite; nothing of this is written")
     unit = getattr(denoiser, "unit", volume.unit)
     precision = getattr(denoiser, "precision", volume.precision)
     return replace(volume, slices=clean, first_row=volume.first_row + margin, unit=unit, precision=precision)
-
-
-def _finite(slices: Float32) -> bool:
-    return all(np.isfinite(slice_).all() for slice_ in slices)
 
 
 def _entry(chosen: DenoiseOptions, job: Job) -> DenoiserEntry:

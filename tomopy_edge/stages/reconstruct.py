@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tomopy_edge.catalogue import find
-from tomopy_edge.data import Float32, Sinograms, Volume
+from tomopy_edge.data import Float32, Sinograms, Volume, all_finite
 from tomopy_edge.errors import DataError
 from tomopy_edge.fbp.axis import radii
 from tomopy_edge.hookspecs import Choice, Reconstructor, ReconstructorEntry, StageEntry, Step
@@ -51,10 +51,10 @@ def reconstruct(sinograms: Sinograms, reconstructor: Reconstructor, mask: float 
         raise DataError(
             f"reconstruct: the rotation axis must lie on the detector, columns 0 to {columns - 1}; got {center}"
         )
-    if not np.isfinite(sinograms.line_integrals).all():
+    if not all_finite(sinograms.line_integrals):
         raise DataError("reconstruct: the line integrals hold values that are not finite, which would spread")
     volume = reconstructor(sinograms)
-    if not all(np.isfinite(slice_).all() for slice_ in volume.slices):
+    if not all_finite(volume.slices):
         raise DataError("reconstruct: the algorithm made values that are not finite; choose another, or other options")
     return volume if mask is None else replace(volume, slices=_masked(volume.slices, mask))
 

@@ -10,7 +10,7 @@ NEW = ".new"
 """What the name of a file ends with that is not whole yet."""
 
 
-def put_in_place(files: Iterable[tuple[Path, Callable[[Path], None]]]) -> None:
+def put_in_place(files: Iterable[tuple[Path, Callable[[Path], object]]]) -> None:
     """Write files that are there whole, or not at all, whatever happens.
 
     Parameters
@@ -32,11 +32,7 @@ def put_in_place(files: Iterable[tuple[Path, Callable[[Path], None]]]) -> None:
 
 def put_text(path: Path, text: str) -> None:
     """Write a file of text that is there whole, or not at all."""
-    put_in_place([(path, lambda new: _write_text(new, text))])
-
-
-def _write_text(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
+    put_in_place([(path, lambda new: new.write_text(text, encoding="utf-8"))])
 
 
 def flush(path: Path) -> None:

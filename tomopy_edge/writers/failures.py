@@ -32,5 +32,11 @@ def told(path: Path) -> Iterator[None]:
         raise OutputError(f"{path}: cannot be written: {MENDS.get(number or 0, str(error))}") from error
 
 
+def expect_folder(folder: Path) -> None:
+    """Raise a `FileNotFoundError` unless a folder is there."""
+    if not folder.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "there is no such folder", str(folder))
+
+
 def _is_full(folder: Path) -> bool:
     return folder.is_dir() and shutil.disk_usage(folder).free < FULL

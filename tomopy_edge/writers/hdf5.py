@@ -14,7 +14,7 @@ from typing_extensions import Self
 from tomopy_edge.data import Float32, Volume
 from tomopy_edge.errors import OutputError
 from tomopy_edge.writers.durable import put_in_place
-from tomopy_edge.writers.failures import told
+from tomopy_edge.writers.failures import expect_folder, told
 from tomopy_edge.writers.hdf5_undo import undo
 
 NAME = "recon.h5"
@@ -51,8 +51,8 @@ class Hdf5Writer:
             undo(self.path)
             if self.path.exists():
                 self._open()
-            elif not folder.is_dir():
-                raise FileNotFoundError(2, "there is no such folder", str(folder))
+            else:
+                expect_folder(folder)
 
     def write(self, volume: Volume) -> None:
         """Write slices to their place.

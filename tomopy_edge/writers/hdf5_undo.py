@@ -34,7 +34,7 @@ def undoable(path: Path, place: int, size: int) -> Iterator[None]:
         file.seek(place + size)
         after = file.read()
     numbers = b"".join(number.to_bytes(WORD, "little") for number in (whole, place, size))
-    put_in_place([(_kept(path), lambda new: _write(new, numbers + before + after))])
+    put_in_place([(_kept(path), lambda new: new.write_bytes(numbers + before + after))])
     yield
     flush(path)
     _kept(path).unlink()
@@ -59,7 +59,3 @@ def undo(path: Path) -> None:
 
 def _kept(path: Path) -> Path:
     return path.with_name(path.name + KEPT)
-
-
-def _write(path: Path, content: bytes) -> None:
-    path.write_bytes(content)

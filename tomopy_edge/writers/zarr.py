@@ -18,7 +18,7 @@ from typing_extensions import Self
 from tomopy_edge.data import Float32, Volume
 from tomopy_edge.errors import OutputError
 from tomopy_edge.writers.durable import flush
-from tomopy_edge.writers.failures import told
+from tomopy_edge.writers.failures import expect_folder, told
 from tomopy_edge.writers.zarr_halving import halved
 from tomopy_edge.writers.zarr_metadata import DOCUMENT, array_document, group_document, levels
 from tomopy_edge.writers.zarr_planes import AT_ONCE, Planes, put, tensorstore
@@ -52,8 +52,8 @@ class ZarrWriter:
             # Written last of all metadata: where it is, they all are.
             if (self.path / DOCUMENT).exists():
                 self._open()
-            elif not folder.is_dir():
-                raise FileNotFoundError(2, "there is no such folder", str(folder))
+            else:
+                expect_folder(folder)
 
     def write(self, volume: Volume) -> None:
         """Write slices, and what of the pyramid lies over them.
