@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -17,6 +17,7 @@ def transmission(sinograms, first_row=0):
 
 
 @given(arrays(np.float32, (2, 3, 4), elements=st.floats(0.0078125, 4, width=32)))
+@settings(deadline=None)
 def test_exp_brings_the_transmission_back(sinograms):
     got = minus_log(transmission(sinograms), MinusLogOptions(), Job())
     assert got.line_integrals.dtype == np.float32
@@ -55,3 +56,14 @@ def test_what_is_not_finite_is_refused_with_its_row(value):
 def test_a_floor_without_a_meaning_is_refused(floor):
     with pytest.raises(ValueError, match=r"^floor: "):
         MinusLogOptions(floor=floor)
+
+
+@pytest.mark.parametrize("shape", [(3, 100, 37), (1, 1, 1), (2, 32, 8), (2, 0, 8), (0, 5, 5)])
+def test_how_the_views_are_cut_and_shared_shows_nowhere(shape):
+    sinograms = np.random.default_rng(0).random(shape).astype(np.float32) * np.float32(1.2) - np.float32(0.1)
+    wanted, alone, shared = -np.log(np.maximum(sinograms, np.float32(1e-3))), Job(ncore=1), Job(ncore=3)
+    for job, given_ in ((alone, sinograms), (shared, np.asfortranarray(sinograms))):
+        got = minus_log(transmission(given_), MinusLogOptions(), job).line_integrals
+        np.testing.assert_array_equal(got, wanted)
+        assert got.flags.c_contiguous
+    assert alone.tally.counts == shared.tally.counts

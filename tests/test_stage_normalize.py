@@ -199,3 +199,43 @@ def test_a_row_depends_on_itself_alone(cut, seed, flats, average):
 def test_shares_out_of_range_are_refused_by_name(wrong, name):
     with pytest.raises(ValueError, match=f"^{name}: "):
         NormalizeOptions(**wrong)
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+@pytest.mark.parametrize("flats", [True, False])
+def test_transmission_is_that_of_numpy_to_the_bit(dtype, flats):
+    scan = make_scan(3, dtype)
+    scan = change(scan, projections=scan.projections, flats=scan.flats if flats else scan.flats[:0])
+    dark = scan.darks.mean(0, dtype=np.float64).astype(np.float32)
+    above = scan.projections - dark
+    brightest = np.sort(above, axis=0)[-round(0.05 * ANGLES) :].mean(0, dtype=np.float64).astype(np.float32)
+    beam = scan.flats.mean(0, dtype=np.float64).astype(np.float32) - dark if flats else brightest
+    got = normalize(scan, NormalizeOptions(missing_flats="brightest"), Job(ncore=3)).sinograms
+    np.testing.assert_array_equal(got, (above / beam).transpose(1, 0, 2))
+
+
+@pytest.mark.parametrize("dtype", [">u2", np.int32, np.float64, np.uint8])
+def test_counts_of_other_types_are_taken_as_numbers(dtype):
+    scan = make_scan()
+    projections = (scan.projections // 8).astype(dtype)
+    across = np.asfortranarray(projections)
+    wanted = normalize(change(scan, projections=(scan.projections // 8).astype(np.float32)), NormalizeOptions(), Job())
+    for counts in (projections, across):
+        got = normalize(change(scan, projections=counts), NormalizeOptions(), Job())
+        np.testing.assert_array_equal(got.sinograms, wanted.sinograms)
+
+
+def test_threads_change_neither_counts_nor_what_is_refused():
+    scan = make_scan(dtype=np.float32)
+    flats, projections = scan.flats.copy(), scan.projections.copy()
+    flats[:, 1:3, 4] = 0
+    projections[2, 1:, 7] = np.nan
+    tallies = []
+    for ncore in (1, 3):
+        job = Job(ncore=ncore)
+        normalize(change(scan, flats=flats, projections=projections), NormalizeOptions(), job)
+        tallies.append(job.tally.counts["normalize"])
+        with pytest.raises(DataError, match="row 7, "):
+            normalize(change(scan, flats=flats * 0, projections=projections), NormalizeOptions(most_bad=0.9), job)
+    assert tallies[0] == tallies[1]
+    assert list(tallies[0].values()) == [2, 4]

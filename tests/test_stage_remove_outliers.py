@@ -5,11 +5,16 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from algotom.prep.removal import remove_zinger
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from tomopy_edge.data import Transmission
 from tomopy_edge.errors import PluginError
 from tomopy_edge.job import Job
 from tomopy_edge.stages.remove_outliers import RemoveOutliersOptions, remove_outliers
+from tomopy_edge.stages.zinger_kernels import loudest
 
 
 def noisy(counts, rows=3, angles=60, columns=80, seed=0):
@@ -86,12 +91,61 @@ def test_options_without_a_meaning_are_refused_by_name(wrong, name):
         RemoveOutliersOptions(**wrong)
 
 
-@pytest.mark.parametrize(("views", "size"), [(7, 2), (1, 1), (59, 3), (60, 2)])
-def test_where_the_views_are_cut_shows_nowhere(monkeypatch, views, size):
+def as_algotom_does(sinogram, threshold, size):
+    """Return what the stage did before it had kernels of its own, and how many pixels it replaced."""
+    if threshold is None:
+        with np.errstate(all="ignore"):
+            steps = np.median(np.abs(np.diff(sinogram, axis=1)), axis=1) / (0.6745 * np.sqrt(2))
+            shares = steps.astype(np.float64) / np.maximum(np.median(sinogram, axis=1), np.float32(0.01))
+        threshold = max(0.5, 10 * float(np.max(shares, initial=0.0)))
+    with np.errstate(all="ignore"):
+        cleaned = remove_zinger(sinogram, threshold, size)
+    return cleaned, np.count_nonzero((cleaned != sinogram) & ~np.isnan(sinogram))
+
+
+SINOGRAMS = st.tuples(st.integers(1, 9), st.integers(2, 40)).flatmap(
+    lambda shape: st.one_of(
+        arrays(np.float32, shape, elements=st.sampled_from([0, -0.0, 0.25, 1, 1.5, 7, -1]).map(np.float32)),
+        arrays(np.float32, shape, elements=st.floats(-1, 4, width=32)),
+        arrays(np.float32, shape, elements=st.sampled_from([1, 0.5, 3, np.nan, np.inf, -np.inf]).map(np.float32)),
+    )
+)
+
+
+@given(SINOGRAMS, st.sampled_from([None, 0.1, 0.5]), st.integers(1, 5))
+@settings(max_examples=400, deadline=None)
+def test_what_is_replaced_is_algotoms_choice_to_the_bit(sinogram, threshold, size):
+    job = Job()
+    options = RemoveOutliersOptions(threshold=threshold, size=size)
+    got = remove_outliers(Transmission(sinogram[np.newaxis], np.zeros(len(sinogram))), options, job)
+    wanted, replaced = as_algotom_does(sinogram, threshold, size)
+    np.testing.assert_array_equal(got.sinograms[0].view(np.int32), wanted.view(np.int32))
+    assert job.tally.counts == ({"remove_outliers": {"outliers replaced": replaced}} if replaced else {})
+
+
+@pytest.mark.parametrize("counts", [30, 200, 5000])
+@pytest.mark.parametrize("columns", [80, 81])
+def test_the_loudest_view_is_found_among_many(counts, columns):
+    sinogram = noisy(counts, rows=1, angles=400, columns=columns).sinograms[0]
+    # Views grow brighter and darker, all at once and one by one.
+    sinogram *= np.float32(1) + np.sin(np.arange(400, dtype=np.float32) / 20)[:, np.newaxis] / 2
+    sinogram[::7] /= 10
+    steps = np.median(np.abs(np.diff(sinogram, axis=1)), axis=1) / (0.6745 * np.sqrt(2))
+    shares = steps.astype(np.float64) / np.maximum(np.median(sinogram, axis=1), np.float32(0.01))
+    assert loudest(sinogram, 0.0, np.float32(0.01)) == shares.max()
+    assert loudest(sinogram, 100.0, np.float32(0.01)) == 100
+
+
+def test_a_row_of_one_column_is_left_alone():
+    scan = Transmission(np.ones((1, 5, 1), np.float32), np.zeros(5))
+    np.testing.assert_array_equal(remove_outliers(scan, RemoveOutliersOptions(), Job()).sinograms, 1)
+
+
+def test_the_order_of_the_memory_is_no_matter():
     struck = noisy(100)
     struck.sinograms[:, ::7, ::9] *= 5
-    whole = remove_outliers(struck, RemoveOutliersOptions(threshold=0.5, size=size), Job())
-    monkeypatch.setattr("tomopy_edge.stages.remove_outliers.VIEWS", views)
-    cut = remove_outliers(struck, RemoveOutliersOptions(threshold=0.5, size=size), Job())
-    np.testing.assert_array_equal(cut.sinograms, whole.sinograms)
-    assert (whole.sinograms != struck.sinograms).any()
+    across = np.ascontiguousarray(struck.sinograms.transpose(2, 1, 0)).transpose(2, 1, 0)
+    wanted = remove_outliers(struck, RemoveOutliersOptions(), Job()).sinograms
+    got = remove_outliers(Transmission(across, struck.theta), RemoveOutliersOptions(), Job(ncore=3)).sinograms
+    np.testing.assert_array_equal(got, wanted)
+    assert (wanted != struck.sinograms).any()

@@ -5,6 +5,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.lib.stride_tricks import sliding_window_view
 from scipy.ndimage import median_filter
 
 from tomopy_edge.data import Sinograms
@@ -159,3 +163,72 @@ def test_equal_values_are_ranked_by_their_angles_on_every_processor():
     for column, order in enumerate(ranked):
         wanted[order, column] = smoothed[:, column]
     np.testing.assert_array_equal(sorted_and_smoothed(counts, 5), wanted)
+
+
+def plainly_sorted_and_smoothed(sinogram, size):
+    """Return what numpy and scipy make of a sinogram without NaN."""
+    order = np.argsort(sinogram, axis=0, kind="stable")
+    clean = np.empty_like(sinogram)
+    np.put_along_axis(clean, order, median_filter(np.take_along_axis(sinogram, order, axis=0), (1, size)), axis=0)
+    return clean
+
+
+SHAPES = st.tuples(st.integers(1, 140), st.integers(1, 40))
+SIZES = st.integers(1, 25)
+
+
+@given(SHAPES.flatmap(lambda shape: arrays(np.float32, shape, elements=st.floats(-3, 9, width=32))), SIZES)
+@settings(max_examples=150, deadline=None)
+def test_sorting_is_that_of_numpy_and_scipy_to_the_bit(sinogram, size):
+    sinogram += np.float32(0)  # no -0.0: see below
+    got = sorted_and_smoothed(sinogram, size)
+    np.testing.assert_array_equal(got.view(np.int32), plainly_sorted_and_smoothed(sinogram, size).view(np.int32))
+
+
+@given(SHAPES, st.integers(0, 99), SIZES)
+@settings(max_examples=150, deadline=None)
+def test_ties_infinities_and_numbers_of_any_size_are_sorted_as_numpy_does(shape, seed, size):
+    rng = np.random.default_rng(seed)
+    odd = np.float32([0, -0.0, 1, -1, 2.5, np.inf, -np.inf, 3.4e38, -3.4e38, 1e-45, -1e-45])
+    sinogram = np.where(rng.random(shape) < 0.5, rng.choice(odd, shape), rng.integers(-2, 3, shape).astype(np.float32))
+    np.testing.assert_array_equal(sorted_and_smoothed(sinogram, size), plainly_sorted_and_smoothed(sinogram, size))
+
+
+def test_the_zeros_of_minus_log_stay_negative():
+    sinogram = np.where(
+        np.arange(64)[:, np.newaxis] % 3, np.float32(-0.0), np.float32(1) + np.zeros((64, 9), np.float32)
+    )
+    np.testing.assert_array_equal(np.signbit(sorted_and_smoothed(sinogram, 5)), sinogram == 0)
+
+
+def test_nan_is_above_all_numbers():
+    sinogram = np.random.default_rng(0).random((40, 30)).astype(np.float32)
+    sinogram[7, 11], sinogram[9, 11:20] = np.nan, -np.float32(np.nan)
+    order = np.argsort(sinogram, axis=0, kind="stable")
+    ranked = np.pad(np.take_along_axis(sinogram, order, axis=0), ((0, 0), (2, 2)), mode="symmetric")
+    smoothed = np.sort(sliding_window_view(ranked, 5, axis=1), axis=2)[..., 2]
+    wanted = np.empty_like(sinogram)
+    np.put_along_axis(wanted, order, smoothed, axis=0)
+    assert np.isnan(wanted).any()
+    np.testing.assert_array_equal(sorted_and_smoothed(sinogram, 5), wanted)
+
+
+def test_the_order_of_the_memory_is_no_matter():
+    chunk = striped(object_alone(3))
+    across = np.ascontiguousarray(chunk.line_integrals.transpose(2, 1, 0)).transpose(2, 1, 0)
+    wanted = remove_stripes(chunk, RemoveStripesOptions(), Job())
+    got = remove_stripes(Sinograms(across, chunk.theta), RemoveStripesOptions(), Job(ncore=3))
+    np.testing.assert_array_equal(got.line_integrals, wanted.line_integrals)
+    assert got.line_integrals.flags.c_contiguous
+
+
+def test_what_is_not_finite_is_refused_with_its_row():
+    chunk = object_alone(3)
+    chunk.line_integrals[1:, :100] = np.nan
+    with pytest.raises(DataError, match="not finite in row 4"):
+        remove_stripes(chunk, RemoveStripesOptions(), Job())
+
+
+def test_sorting_needs_no_algotom(monkeypatch):
+    monkeypatch.setitem(sys.modules, "algotom.prep", None)
+    remove_stripes(object_alone(1), RemoveStripesOptions(), Job())

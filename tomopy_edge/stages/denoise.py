@@ -37,10 +37,17 @@ def denoise(volume: Volume, denoiser: Denoiser) -> Volume:
 
     Raises
     ------
-    DataError : where the denoiser gives back another shape, or values that are not finite though the noisy ones were
+    DataError : where the denoiser gives back another shape, no real numbers, or values that are not finite though the
+        noisy ones were
     """
     margin = denoiser.neighbours
-    clean = np.asarray(denoiser(volume.slices), np.float32)
+    made = np.asarray(denoiser(volume.slices))
+    if made.dtype.kind != "f":
+        raise DataError(f"the denoiser made values of type {made.dtype}; slices are attenuation, as float32")
+    # Of what is too large for float32 more is said below. What a denoiser may write to again is copied: its next answer
+    # is made while this one goes to the disk.
+    with np.errstate(over="ignore"):
+        clean = made.astype(np.float32, copy=not getattr(denoiser, "fresh", False))
     inner = volume.slices[margin : len(volume.slices) - margin]
     if clean.shape != inner.shape:
         raise DataError(f"the denoiser made slices of shape {clean.shape} out of {inner.shape}; both must be the same")

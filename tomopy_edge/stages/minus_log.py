@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 
-from tomopy_edge.data import Float32, Sinograms, Transmission
+from tomopy_edge.data import Sinograms, Transmission
 from tomopy_edge.errors import DataError
 from tomopy_edge.hookspecs import StageEntry, each_chunk
 from tomopy_edge.job import Job
@@ -46,31 +48,31 @@ def minus_log(transmission: Transmission, options: MinusLogOptions, job: Job) ->
     ------
     DataError : where a transmission is NaN or infinite; `normalize` replaces and counts such pixels
     """
+    from tomopy_edge.stages.count_kernels import clip
+
     measured = transmission.sinograms
-    _refuse_not_finite(measured, transmission.first_row)
-    floor = np.float32(options.floor)
-    clipped = np.count_nonzero(measured < floor)
+    line_integrals = np.empty(measured.shape, np.float32)
+
+    def fill(row: int) -> int:
+        filled = line_integrals[row]
+        clipped, wrong = clip(np.ascontiguousarray(measured[row], np.float32), np.float32(options.floor), filled)
+        if wrong:
+            raise DataError(
+                f"minus_log: row {transmission.first_row + row} holds {wrong} transmissions that are NaN or infinite; "
+                "run the stage normalize on the counts, or replace them before"
+            )
+        np.negative(np.log(filled, out=filled), out=filled)
+        return int(clipped)
+
+    with ThreadPoolExecutor(job.ncore) as threads:
+        clipped = sum(threads.map(fill, range(len(measured))))
     job.tally.count("minus_log", f"transmissions below {options.floor:g} clipped", clipped)
-    line_integrals = np.maximum(measured, floor, dtype=np.float32)
-    np.log(line_integrals, out=line_integrals)
-    np.negative(line_integrals, out=line_integrals)
     return Sinograms(
         line_integrals=line_integrals,
         theta=transmission.theta,
         first_row=transmission.first_row,
         pixel_size=transmission.pixel_size,
     )
-
-
-def _refuse_not_finite(measured: Float32, first_row: int) -> None:
-    for row, sinogram in enumerate(measured):
-        # A minimum and a maximum need no array of truth values, and NaN passes through both.
-        if sinogram.size and not (np.isfinite(sinogram.min()) and np.isfinite(sinogram.max())):
-            count = np.count_nonzero(~np.isfinite(sinogram))
-            raise DataError(
-                f"minus_log: row {first_row + row} holds {count} transmissions that are NaN or infinite; run the stage "
-                "normalize on the counts, or replace them before"
-            )
 
 
 ENTRY = StageEntry(

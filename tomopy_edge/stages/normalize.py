@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from typing import Literal
+from concurrent.futures import ThreadPoolExecutor
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,24 +72,62 @@ def normalize(scan: Scan, options: NormalizeOptions, job: Job) -> Transmission:
         raise DataError(f"a scan needs at least 2 projections to reconstruct, this one has {len(scan.projections)}")
     darks = _average_darks(scan, options, job)
     flats = _average_flats(scan, options, job)
-    full_scale = _full_scale(scan)
-    angles, rows, columns = scan.projections.shape
+    full_scale, counts = _full_scale(scan), scan.projections
+    if counts.dtype not in (np.uint16, np.float32):
+        counts = counts.astype(np.float32)
+    angles, rows, columns = counts.shape
     transmission = np.empty((rows, angles, columns), np.float32)
-    for row in range(rows):
-        counts, dark, sinogram = scan.projections[:, row], darks[row], transmission[row]
-        place = f"row {scan.first_row + row}"
-        if full_scale is not None:
-            saturated = np.count_nonzero(counts == full_scale)
-            job.tally.count("normalize", f"counts at the limit of {full_scale}, kept", saturated)
-        # What is not finite, or becomes so by a minute flat, is counted and replaced below.
-        with np.errstate(over="ignore", invalid="ignore"):
-            np.subtract(counts, dark, out=sinogram)
-            bright = _brightest(sinogram, options.brightest_share) if flats is None else flats[row] - dark
-            lit = np.isfinite(bright) & (bright > 0)
-            np.divide(sinogram, np.where(lit, bright, np.float32(1)), out=sinogram)
-        _replace_unlit(sinogram, lit, place, options, job)
-        _replace_not_finite(sinogram, place, options, job)
+
+    def fill(row: int) -> _Wrong:
+        flat, place = None if flats is None else flats[row], f"row {scan.first_row + row}"
+        return _fill(transmission[row], counts, row, darks[row], flat, full_scale, place, options)
+
+    with ThreadPoolExecutor(job.ncore) as threads:
+        found = list(threads.map(fill, range(rows)))
+    job.tally.count("normalize", f"counts at the limit of {full_scale}, kept", sum(row.saturated for row in found))
+    job.tally.count("normalize", "pixels without beam replaced by their neighbour", sum(row.unlit for row in found))
+    job.tally.count("normalize", "counts not finite replaced by their neighbour", sum(row.not_finite for row in found))
     return Transmission(sinograms=transmission, theta=scan.theta, first_row=scan.first_row, pixel_size=scan.pixel_size)
+
+
+class _Wrong(NamedTuple):
+    """How much is wrong with a row: counts at the limit of the detector, pixels without beam, counts not finite."""
+
+    saturated: int
+    unlit: int
+    not_finite: int
+
+
+def _fill(
+    sinogram: Float32,
+    counts: Counts,
+    row: int,
+    dark: Float32,
+    flat: Float32 | None,
+    full_scale: int | None,
+    place: str,
+    options: NormalizeOptions,
+) -> _Wrong:
+    """Fill the `sinogram` (angle, column) of a row of `counts` (angle, row, column).
+
+    Parameters
+    ----------
+    dark, flat : (column,); the brightest views stand in for a flat that is None
+    place : where it is, for messages
+    """
+    from tomopy_edge.stages.count_kernels import transmit
+
+    # What is not finite, or becomes so by a minute flat, is counted and replaced below.
+    with np.errstate(over="ignore", invalid="ignore"):
+        if flat is None:
+            bright = _brightest(np.subtract(counts[:, row], dark, out=sinogram), options.brightest_share)
+        else:
+            bright = flat - dark
+    lit = np.isfinite(bright) & (bright > 0)
+    limit = np.float32(np.nan if full_scale is None else full_scale)
+    saturated, wrong = transmit(counts, row, dark, np.where(lit, bright, np.float32(1)), limit, sinogram)
+    unlit = _replace_unlit(sinogram, lit, place, options)
+    return _Wrong(saturated, unlit, _replace_not_finite(sinogram, place, options) if wrong else 0)
 
 
 def _average_darks(scan: Scan, options: NormalizeOptions, job: Job) -> Float32:
@@ -136,34 +175,34 @@ def _full_scale(scan: Scan) -> int | None:
     return scan.full_scale
 
 
-def _replace_unlit(sinogram: Float32, lit: NDArray[np.bool_], place: str, options: NormalizeOptions, job: Job) -> None:
+def _replace_unlit(sinogram: Float32, lit: NDArray[np.bool_], place: str, options: NormalizeOptions) -> int:
     unlit = np.flatnonzero(~lit)
     if not unlit.size:
-        return
+        return 0
     if unlit.size > options.most_bad * lit.size or unlit.size == lit.size:
         raise DataError(
             f"normalize: in {place}, {unlit.size} of {lit.size} pixels saw no beam (the flat does not exceed the dark, "
             "or is not finite); mend flats and darks, leave the row out, or raise normalize.most_bad"
         )
-    job.tally.count("normalize", "pixels without beam replaced by their neighbour", unlit.size)
     sinogram[:, unlit] = sinogram[:, _nearest(lit)[unlit]]
+    return unlit.size
 
 
-def _replace_not_finite(sinogram: Float32, place: str, options: NormalizeOptions, job: Job) -> None:
+def _replace_not_finite(sinogram: Float32, place: str, options: NormalizeOptions) -> int:
     finite = np.isfinite(sinogram)
-    bad = finite.size - np.count_nonzero(finite)
+    bad = int(finite.size - np.count_nonzero(finite))
     if not bad:
-        return
+        return 0
     if bad > options.most_bad * finite.size or bad == finite.size:
         raise DataError(
             f"normalize: in {place}, {bad} of {finite.size} counts are NaN or infinite; leave the row out, mend the "
             "file, or raise normalize.most_bad"
         )
-    job.tally.count("normalize", "counts not finite replaced by their neighbour", bad)
     seen = np.asarray(finite.any(axis=1))
     for view in np.flatnonzero(seen & ~finite.all(axis=1)):
         sinogram[view] = sinogram[view, _nearest(finite[view])]
     sinogram[~seen] = sinogram[_nearest(seen)[~seen]]
+    return bad
 
 
 def _nearest(good: NDArray[np.bool_]) -> NDArray[np.intp]:

@@ -101,21 +101,22 @@ def read(where: RowRange, options: ReadOptions, job: Job) -> Scan:
     """
     if job.scan is None:
         raise DataError("read: no scan is open; open one with tomopy_edge.readers.open_scan, or leave this stage out")
-    scan: Scan = job.scan.read(where.first, where.last)
-    # After it, as reading may add to them.
-    for sentence in job.scan.notes:
-        job.tally.note("read", sentence)
-    return scan if options.angles is None else _thinned(scan, options.angles, job.scan.source)
-
-
-def _thinned(scan: Scan, angles: tuple[int, int, int], source: str) -> Scan:
-    start, stop, step = angles
-    if stop > len(scan.theta):
+    start, stop, step = options.angles or (0, job.scan.angles, 1)
+    if stop > job.scan.angles:
         raise DataError(
-            f"read: projections {start} to {stop - 1} were asked for; {source} has the "
-            f"projections 0 to {len(scan.theta) - 1}"
+            f"read: projections {start} to {stop - 1} were asked for; {job.scan.source} has the projections 0 to "
+            f"{job.scan.angles - 1}"
         )
     taken = slice(start, stop, step)
+    source = job.scan
+    if stop - start < source.angles and hasattr(source, "narrowed"):
+        source, taken = source.narrowed(start, stop), slice(0, stop - start, step)
+    scan: Scan = source.read(where.first, where.last)
+    # After it, as reading may add to them.
+    for sentence in source.notes:
+        job.tally.note("read", sentence)
+    if len(range(len(scan.theta))[taken]) == len(scan.theta):
+        return scan
     # A copy, so that the projections left out do not stay in memory.
     return replace(scan, projections=scan.projections[taken].copy(), theta=scan.theta[taken])
 

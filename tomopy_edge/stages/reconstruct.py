@@ -54,6 +54,9 @@ def reconstruct(sinograms: Sinograms, reconstructor: Reconstructor, mask: float 
     if not all_finite(sinograms.line_integrals):
         raise DataError("reconstruct: the line integrals hold values that are not finite, which would spread")
     volume = reconstructor(sinograms)
+    if not getattr(reconstructor, "fresh", False):
+        # It may write to them again, while the stages after this one are at work on them.
+        volume = replace(volume, slices=volume.slices.copy())
     if not all_finite(volume.slices):
         raise DataError("reconstruct: the algorithm made values that are not finite; choose another, or other options")
     return volume if mask is None else replace(volume, slices=_masked(volume.slices, mask))
@@ -84,7 +87,8 @@ def open_with(reconstructor: Reconstructor) -> Callable[[ReconstructOptions, Job
     @contextmanager
     def opened(chosen: ReconstructOptions, _job: Job) -> Iterator[Step]:
         try:
-            yield Step(lambda sinograms: reconstruct(sinograms, reconstructor, chosen.mask))
+            together = getattr(reconstructor, "together", 1)
+            yield Step(lambda sinograms: reconstruct(sinograms, reconstructor, chosen.mask), together=together)
         finally:
             getattr(reconstructor, "close", lambda: None)()
 

@@ -24,9 +24,8 @@ LEAST_LEVEL = 0.01
 SIGMAS = 10.0
 """Noise reaches 10 standard deviations once in 10^23 pixels; a zinger is usually brighter than the beam."""
 
-
-VIEWS = 128
-"""Views that are cleaned at a time."""
+Remove = Callable[[Float32, Float32], int]
+"""Fills its second sinogram (angle, column) with the first without zingers, and returns how many were replaced."""
 
 
 @options
@@ -75,12 +74,11 @@ def remove_outliers(transmission: Transmission, options: RemoveOutliersOptions, 
     N. T. Vo et al., "Data processing methods and data acquisition for samples larger than the field of view in
     parallel-beam tomography", Optics Express 29 (2021) 17849, doi:10.1364/OE.418448.
     """
-    remove = _with_tomopy(options) if options.library == "tomopy" else _with_algotom(options)
-    cleaned = np.empty_like(transmission.sinograms, np.float32)
+    remove = _with_tomopy(options) if options.library == "tomopy" else _with_kernels(options)
+    cleaned = np.empty(transmission.sinograms.shape, np.float32)
 
     def clean(row: int) -> int:
-        cleaned[row] = remove(transmission.sinograms[row])
-        return int(np.count_nonzero(cleaned[row] != transmission.sinograms[row]))
+        return remove(np.ascontiguousarray(transmission.sinograms[row], np.float32), cleaned[row])
 
     with ThreadPoolExecutor(job.ncore) as threads:
         replaced = sum(threads.map(clean, range(len(cleaned))))
@@ -88,33 +86,25 @@ def remove_outliers(transmission: Transmission, options: RemoveOutliersOptions, 
     return replace(transmission, sinograms=cleaned)
 
 
-def _with_algotom(options: RemoveOutliersOptions) -> Callable[[Float32], Float32]:
-    from algotom.prep.removal import remove_zinger
+def _with_kernels(options: RemoveOutliersOptions) -> Remove:
+    from tomopy_edge.stages.zinger_kernels import replace_zingers
 
-    def remove(sinogram: Float32) -> Float32:
+    def remove(sinogram: Float32, cleaned: Float32) -> int:
         threshold = _by_noise(sinogram) if options.threshold is None else options.threshold
-        cleaned = np.empty_like(sinogram)
-        views = len(sinogram)
-        # Some views at a time, with those around them, of which the last comes before the first: algotom takes eight
-        # copies of what it is given.
-        for first in range(0, views, VIEWS):
-            last = min(first + VIEWS, views)
-            around = np.arange(first - options.size, last + options.size) % views
-            cleaned[first:last] = remove_zinger(sinogram[around], threshold, options.size)[options.size : -options.size]
-        return cleaned
+        return int(replace_zingers(sinogram, np.float32(threshold), options.size, cleaned))
 
     return remove
 
 
-def _with_tomopy(options: RemoveOutliersOptions) -> Callable[[Float32], Float32]:
+def _with_tomopy(options: RemoveOutliersOptions) -> Remove:
     tomopy = require_tomopy()
     window = 2 * options.size + 1
 
-    def remove(sinogram: Float32) -> Float32:
+    def remove(sinogram: Float32, cleaned: Float32) -> int:
         threshold = _by_noise(sinogram) if options.threshold is None else options.threshold
         # TomoPy filters along the axes that it does not chunk along: a stack of one sinogram stays within its row.
-        cleaned = tomopy.remove_outlier(sinogram[np.newaxis].copy(), threshold, size=window, axis=0, ncore=1)
-        return np.asarray(cleaned[0], np.float32)
+        cleaned[:] = tomopy.remove_outlier(sinogram[np.newaxis].copy(), threshold, size=window, axis=0, ncore=1)[0]
+        return int(np.count_nonzero(cleaned != sinogram))
 
     return remove
 
@@ -125,10 +115,9 @@ def _by_noise(sinogram: Float32) -> float:
     The noise is the median of absolute differences of neighbouring columns, for each view; the largest of the views'
     shares counts, since photon noise is largest where the object is most opaque.
     """
-    steps = np.median(np.abs(np.diff(sinogram, axis=1)), axis=1) / (0.6745 * np.sqrt(2))
-    level = np.median(sinogram, axis=1)
-    share = np.max(steps / np.maximum(level, LEAST_LEVEL), initial=0.0)
-    return max(LEAST_THRESHOLD, SIGMAS * float(share))
+    from tomopy_edge.stages.zinger_kernels import loudest
+
+    return max(LEAST_THRESHOLD, SIGMAS * loudest(sinogram, LEAST_THRESHOLD / SIGMAS, np.float32(LEAST_LEVEL)))
 
 
 def check_remove_outliers(options: RemoveOutliersOptions, catalogue: Any) -> None:  # noqa: ARG001 - the form that every `check` has

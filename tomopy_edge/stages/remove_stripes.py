@@ -22,6 +22,9 @@ SMALL_WINDOW, LARGE_WINDOW = 21, 51
 LEAST_VIEWS = 16
 """Fewer views than this hold no statistics of a column."""
 
+Remove = Callable[[Float32, Float32], Any]
+"""Fills its second sinogram (angle, column) with the first without stripes."""
+
 
 @options
 class RemoveStripesOptions:
@@ -99,19 +102,18 @@ def remove_stripes(sinograms: Sinograms, options: RemoveStripesOptions, job: Job
         )
     sized = _sized(options, angles, columns)
     remove = _with_tomopy(sized) if options.library == "tomopy" else _with_algotom(sized)
-    cleaned = np.empty_like(sinograms.line_integrals, np.float32)
+    cleaned = np.empty(sinograms.line_integrals.shape, np.float32)
 
     def clean(row: int) -> None:
-        cleaned[row] = remove(sinograms.line_integrals[row])
-
-    with ThreadPoolExecutor(job.ncore) as threads:
-        list(threads.map(clean, range(len(cleaned))))
-    for row, sinogram in enumerate(cleaned):
-        if not np.isfinite(sinogram).all():
+        remove(sinograms.line_integrals[row], cleaned[row])
+        if not np.isfinite(cleaned[row]).all():
             raise DataError(
                 f"remove_stripes: {options.method} made values that are not finite in row {sinograms.first_row + row}; "
                 "choose another remove_stripes.method"
             )
+
+    with ThreadPoolExecutor(job.ncore) as threads:
+        list(threads.map(clean, range(len(cleaned))))
     return replace(sinograms, line_integrals=cleaned)
 
 
@@ -136,12 +138,13 @@ def _odd(window: float) -> int:
     return (int(window) - 1) // 2 * 2 + 1
 
 
-def _with_algotom(sized: RemoveStripesOptions) -> Callable[[Float32], Any]:
-    """Return what cleans one sinogram (angle, column)."""
+def _with_algotom(sized: RemoveStripesOptions) -> Remove:
+    if sized.method == "sorting":
+        window: dict[str, Any] = {"size": sized.size}
+        return lambda sinogram, cleaned: sorted_and_smoothed(sinogram, out=cleaned, **window)
     from algotom.prep import removal
 
     routines: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
-        "sorting": (sorted_and_smoothed, {"size": sized.size}),
         "filtering": (removal.remove_stripe_based_filtering, {"sigma": sized.sigma, "size": sized.size}),
         "fourier-wavelet": (
             removal.remove_stripe_based_wavelet_fft,
@@ -155,10 +158,10 @@ def _with_algotom(sized: RemoveStripesOptions) -> Callable[[Float32], Any]:
         ),
     }
     routine, arguments = routines[sized.method]
-    return lambda sinogram: routine(sinogram, **arguments)
+    return lambda sinogram, cleaned: np.copyto(cleaned, routine(sinogram, **arguments), casting="unsafe")
 
 
-def sorted_and_smoothed(sinogram: Float32, size: int) -> Float32:
+def sorted_and_smoothed(sinogram: Float32, size: int, out: Float32 | None = None) -> Float32:
     """Return a sinogram (angle, column) without small stripes: its columns sorted, smoothed rank by rank, and unsorted.
 
     Algotom's routine leaves it to numpy in which order equal values come, and that depends on the instructions of the
@@ -169,22 +172,20 @@ def sorted_and_smoothed(sinogram: Float32, size: int) -> Float32:
     ----------
     sinogram : (angle, column), line integrals
     size : columns of the median window
+    out : where it goes, contiguous; None makes an array
 
     References
     ----------
     N. T. Vo et al., Optics Express 26 (2018) 28396, algorithm 3.
     """
-    from scipy.ndimage import median_filter
+    from tomopy_edge.stages.sorting_kernels import smooth_sorted
 
-    order = np.argsort(sinogram, axis=0, kind="stable")
-    smoothed = median_filter(np.take_along_axis(sinogram, order, axis=0), (1, size))
-    clean = np.empty_like(sinogram)
-    np.put_along_axis(clean, order, smoothed, axis=0)
-    return clean
+    out = np.empty(sinogram.shape, np.float32) if out is None else out
+    smooth_sorted(np.ascontiguousarray(sinogram, np.float32), size, out)
+    return out
 
 
-def _with_tomopy(sized: RemoveStripesOptions) -> Callable[[Float32], Any]:
-    """Return what cleans one sinogram (angle, column)."""
+def _with_tomopy(sized: RemoveStripesOptions) -> Remove:
     tomopy = require_tomopy()
     routines: dict[str, tuple[str, dict[str, Any]]] = {
         "sorting": ("remove_stripe_based_sorting", {"size": sized.size}),
@@ -200,7 +201,9 @@ def _with_tomopy(sized: RemoveStripesOptions) -> Callable[[Float32], Any]:
     name, arguments = routines[sized.method]
     routine = getattr(tomopy, name)
     # TomoPy takes (angle, row, column) and may work in place: it gets a copy of one row.
-    return lambda sinogram: routine(sinogram[:, np.newaxis].copy(), ncore=1, **arguments)[:, 0]
+    return lambda sinogram, cleaned: np.copyto(
+        cleaned, routine(sinogram[:, np.newaxis].copy(), ncore=1, **arguments)[:, 0], casting="unsafe"
+    )
 
 
 def check_remove_stripes(options: RemoveStripesOptions, catalogue: Any) -> None:  # noqa: ARG001 - the form that every `check` has
