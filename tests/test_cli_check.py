@@ -1,12 +1,16 @@
 """`tomopy-edge check` takes its arguments in any order, as `run` does, and says what a run would say."""
 
+import shutil
 import sys
 from itertools import permutations
+from types import SimpleNamespace
 
 import pytest
 import yaml
 
+from tomopy_edge import forecast
 from tomopy_edge.cli import main, make_parser
+from tomopy_edge.forecast import pace
 
 RECIPE = ["read", "normalize", "minus_log", {"find_center": {"center": 45.2}}, "reconstruct", "write"]
 
@@ -46,7 +50,7 @@ def test_the_scan_is_shown_as_optional(capsys):
 
 
 def test_an_option_set_before_the_scan_is_in_what_would_be_made(recipe_file, scan_file, capsys):
-    assert main(["check", recipe_file, "--set", "read.rows=[2, 4]", str(scan_file)]) == 0
+    assert main(["check", recipe_file, "--set", "read.rows=[2, 4]", str(scan_file), "--no-time"]) == 0
     assert "would make 2 slices of 96 x 96 pixels" in capsys.readouterr().out
 
 
@@ -86,3 +90,67 @@ def test_without_a_scan_the_recipe_alone_is_checked(recipe_file, capsys):
     said = capsys.readouterr().out
     assert "6 stages, no faults" in said
     assert "would make" not in said
+
+
+@pytest.fixture
+def checked(recipe_file, scan_file, tmp_path, capsys):
+    """What checks the recipe and the scan, and returns the exit code and what was said."""
+
+    def check(*words):
+        code = main(["check", recipe_file, str(scan_file), "--output", str(tmp_path / "slices"), *words])
+        return code, *capsys.readouterr()
+
+    return check
+
+
+def test_memory_disk_and_time_are_told_and_nothing_is_left(checked, tmp_path):
+    code, said, _ = checked("--ncore", "1", "--nsino-per-chunk", "4")
+    told = [line.split(":")[0] for line in said.splitlines()[-4:]]
+    assert (code, told) == (0, ["output", "memory", "disk", "time"])
+    assert "4 rows at once" in said
+    assert not (tmp_path / "slices").exists()
+    assert not [*tmp_path.glob(".tomopy*")]
+
+
+def test_the_time_can_be_left_out(checked, monkeypatch):
+    monkeypatch.setattr(pace, "foretell_time", None)
+    code, said, _ = checked("--no-time")
+    assert code == 0
+    assert "time:" not in said
+
+
+def test_what_was_told_stays_when_the_time_is_not_waited_for(checked, monkeypatch):
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pace, "foretell_time", stop)
+    code, said, warned = checked()
+    assert code == 130
+    assert "memory: at most" in said
+    assert "stopped" in warned
+
+
+def test_a_disk_that_is_too_small_is_an_error_as_in_a_run(checked, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=10**6))
+    code, said, warned = checked()
+    assert code == 2
+    assert "0.00 free: it does NOT fit" in said
+    assert "the slices need 0.0 GB, and the disk has 0.0 GB free; make room" in warned
+    assert "time:" not in said
+
+
+def test_too_little_memory_is_a_warning_as_a_run_may_do_with_less(checked, monkeypatch, caplog):
+    monkeypatch.setattr(forecast, "free_memory", lambda: 0)
+    monkeypatch.setattr(forecast, "resident", lambda: 2**30)
+    monkeypatch.setattr(forecast, "memory_limit", lambda: 2**30)
+    code, said, _ = checked()
+    assert code == 0
+    assert "it does NOT fit" in said
+    assert "memory may run out" in caplog.text
+    # To try it would take as much.
+    assert "time:" not in said
+
+
+def test_an_output_that_is_there_is_told(checked, tmp_path):
+    (tmp_path / "slices").mkdir()
+    assert "slices, which is there already\n" in checked("--no-time")[1]

@@ -1,17 +1,21 @@
-"""`tomopy-edge check`: everything about a recipe and a scan that can be known before computing."""
+"""`tomopy-edge check`: everything about a recipe and a scan that can be known before the run."""
 
 from __future__ import annotations
 
 import argparse
+import logging
 from pathlib import Path
 
+from tomopy_edge.catalogue import Catalogue
 from tomopy_edge.cli import VERBS
-from tomopy_edge.output import default_output
+from tomopy_edge.cli.scan_options import positive
+from tomopy_edge.output import default_output, expect_room
 from tomopy_edge.plugins import load_catalogue
-from tomopy_edge.readers import open_scan
-from tomopy_edge.recipe import read_recipe
+from tomopy_edge.readers import ScanFile, open_scan
+from tomopy_edge.recipe import Recipe, read_recipe
 from tomopy_edge.run_scan import expect_whole
-from tomopy_edge.stages.read import wanted_rows
+
+log = logging.getLogger(__name__)
 
 
 def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -19,34 +23,66 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = verbs.add_parser(
         "check",
         help=VERBS["check"],
-        description="Check a recipe, and with a scan also whether that can be read and what would be made of it.",
+        description="Check a recipe, and with a scan also whether that can be read, what would be made of it, and how "
+        "much memory, disk and time that would take.",
     )
-    parser.add_argument("recipe", type=Path, help="YAML file")
+    parser.add_argument("recipe", type=Path, help="YAML file, or the name of a shipped recipe")
     # Not nargs="?": where an option comes before the scan, argparse would already have given it nothing.
     scan = parser.add_argument("scan", type=Path, metavar="[scan]", help="scan file")
     scan.required = False
     parser.add_argument(
         "--set", dest="overrides", action="append", default=[], metavar="STAGE.OPTION=VALUE", help="as for `run`"
     )
+    parser.add_argument("-o", "--output", type=Path, help="as for `run`: the disk that this would lie on is looked at")
+    parser.add_argument("--ncore", type=positive, help="as for `run`")
+    parser.add_argument("--nsino-per-chunk", dest="nchunk", type=positive, help="as for `run`")
+    parser.add_argument(
+        "--no-time",
+        action="store_true",
+        help="do not try the recipe on rows of the scan, which tells the time that a run takes, and takes some itself",
+    )
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the recipe as it was understood, and what it would make of the scan."""
-    recipe = read_recipe(args.recipe, load_catalogue(), args.overrides)
+    """Print the recipe as it was understood, what it would make of the scan, and what that would take."""
+    catalogue = load_catalogue()
+    recipe = read_recipe(args.recipe, catalogue, args.overrides)
     expect_whole(recipe)
-    lines = [f"{args.recipe}: {len(recipe.blocks)} stages, no faults", "", recipe.to_yaml().rstrip()]
+    _say(f"{args.recipe}: {len(recipe.blocks)} stages, no faults", "", recipe.to_yaml().rstrip())
     if args.scan is not None:
         with open_scan(args.scan) as scan:
-            wanted = wanted_rows(scan, recipe.blocks[0].options)
-            rows = wanted.last - wanted.first
-            gigabytes = rows * scan.columns**2 * 4 / 1e9
-            lines += [
-                "",
-                f"{scan.source}: {scan.angles} projections of {scan.rows} rows and {scan.columns} columns",
-                f"would make {rows} slices of {scan.columns} x {scan.columns} pixels ({gigabytes:.2f} GB as float32)",
-                f"default output: {default_output(args.scan)}",
-            ]
-            lines += scan.notes
-    print("\n".join(lines))  # noqa: T201 - this is what the command is for
+            _check_scan(args, recipe, scan, catalogue)
     return 0
+
+
+def _check_scan(args: argparse.Namespace, recipe: Recipe, scan: ScanFile, catalogue: Catalogue) -> None:
+    # It takes what the whole pipeline does, which a recipe alone has no need of.
+    from tomopy_edge.forecast import forecast, there
+    from tomopy_edge.forecast.pace import foretell_time
+
+    output = args.output or default_output(args.scan)
+    _say(
+        "",
+        f"{scan.source}: {scan.angles} projections of {scan.rows} rows and {scan.columns} columns",
+        *scan.notes,
+    )
+    how = {"ncore": args.ncore, "nchunk": args.nchunk, "catalogue": catalogue}
+    told = forecast(recipe, scan, **how)
+    z, y, x = told.slices
+    _say(
+        f"would make {z} slices of {y} x {x} pixels ({4 * z * y * x / 1e9:.2f} GB as float32)",
+        f"{'' if args.output else 'default '}output: {output}" + ", which is there already" * output.exists(),
+        *told.lines(there(output)),
+    )
+    if not told.fits:
+        log.warning("memory may run out, and the system then ends the run without a word; %s", told.mend)
+    expect_room(there(output) / output.name, told.disk)
+    if told.fits and not args.no_time:
+        log.info("trying the recipe on some rows, to tell the time that a run takes; ctrl-C leaves that out")
+        _say(*foretell_time(recipe, scan, output, **how, loading=told.loading).lines())
+
+
+def _say(*lines: str) -> None:
+    # At once: what follows may take a while, or be interrupted.
+    print("\n".join(lines), flush=True)  # noqa: T201 - this is what the command is for

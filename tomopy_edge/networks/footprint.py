@@ -15,7 +15,7 @@ SPREADING = {"TRANSPOSE_CONV", "MAX_POOL_2D", "AVERAGE_POOL_2D"}
 """Operators whose kernel moves in steps of several pixels: of the output, or for poolings of the input."""
 
 
-def footprint(path: Path, tile: int | None = None) -> int:
+def footprint(path: Path, tile: int | None = None, *, tables: bool = True) -> int:
     """Return the bytes that a .tflite network takes in LiteRT, at least.
 
     There are two parts to it: the tensors that are needed at the same time, at the step where that is most, and the
@@ -27,19 +27,20 @@ def footprint(path: Path, tile: int | None = None) -> int:
     ----------
     path : the .tflite file
     tile : edge of the tiles that it is opened for, pixels; None takes those of the file
+    tables : whether those count; other runtimes have none
 
     Raises
     ------
     ModelError : where the file is damaged
     BackendError : where the package is missing that reads it
     """
-    return footprint_of(read_graph(path), tile)
+    return footprint_of(read_graph(path), tile, tables=tables)
 
 
-def footprint_of(graph: Graph, tile: int | None = None) -> int:
+def footprint_of(graph: Graph, tile: int | None = None, *, tables: bool = True) -> int:
     """Return the same of a network that was read."""
     scale = 1.0 if tile is None else (tile / graph.inputs[0].shape[1]) ** 2
-    return round(scale * (_tensors(graph) + sum(map(_table, graph.operators))))
+    return round(scale * (_tensors(graph) + (sum(map(_table, graph.operators)) if tables else 0)))
 
 
 def _tensors(graph: Graph) -> int:
@@ -51,7 +52,7 @@ def _tensors(graph: Graph) -> int:
     for n, operator in enumerate(graph.operators):
         alive |= {id(tensor): _bytes(tensor.type, tensor.shape) for tensor in operator.outputs}
         most = max(most, sum(alive.values()))
-        alive = {tensor: size for tensor, size in alive.items() if needed_until[tensor] > n}
+        alive = {tensor: size for tensor, size in alive.items() if needed_until.get(tensor, 0) > n}
     return most
 
 
