@@ -118,3 +118,15 @@ def test_one_flow_may_work_ahead_of_another():
     with ahead(things(30), 1) as first, ahead((Thing(thing.number * 2) for thing in first), 1) as second:
         assert next(second).number == 0
         assert next(second).number == 2
+
+
+def test_what_was_made_before_a_fault_of_the_flow_is_yielded_first():
+    got = []
+
+    def take():
+        for number in behind(lambda thing: thing.number, things(5, fault_at=3), 1):
+            got.append(number)  # noqa: PERF402 - what was taken until the fault
+
+    with pytest.raises(ValueError, match="no thing 3"):
+        take()
+    assert got == [0, 1, 2]

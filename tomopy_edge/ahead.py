@@ -88,7 +88,8 @@ def ahead(flow: Generator[T, None, None], most: int) -> Iterator[Iterator[T]]:
 def behind(work: Callable[[A], T], flow: Iterator[A], most: int) -> Iterator[T]:
     """Yield what `work` makes of what `flow` yields, in another thread, while the next of that is made in this one.
 
-    What was taken from `flow` is worked on to its end also where this is closed, or `flow` raises.
+    What was taken from `flow` is worked on to its end also where this is closed, or `flow` raises; what it raises is
+    raised when that was yielded.
 
     Parameters
     ----------
@@ -96,10 +97,16 @@ def behind(work: Callable[[A], T], flow: Iterator[A], most: int) -> Iterator[T]:
     """
     begun: deque[Future[T]] = deque()
     with ThreadPoolExecutor(1, "behind") as thread:
-        for thing in flow:
-            begun.append(thread.submit(work, thing))
-            del thing
-            if len(begun) > most:
+        try:
+            for thing in flow:
+                begun.append(thread.submit(work, thing))
+                del thing
+                if len(begun) > most:
+                    yield begun.popleft().result()
+        except Exception:
+            # What came before the fault is there, and need not be made again.
+            while begun:
                 yield begun.popleft().result()
+            raise
         while begun:
             yield begun.popleft().result()

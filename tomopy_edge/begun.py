@@ -23,6 +23,9 @@ from tomopy_edge.writers.ledger import NAME as LEDGER
 NAME = "begun.json"
 """The file, within an unfinished output."""
 
+SUM = "sha256"
+"""Its key for the hash of all other keys: a number that a disk changed would make other slices than there are."""
+
 ENDS = 2**16
 """Bytes at either end of a scan file that it is known by, beside its length."""
 
@@ -57,7 +60,11 @@ class Begun:
     def write(self, folder: Path) -> None:
         """Write it into an output that is begun."""
         with told(folder / NAME):
-            put_text(folder / NAME, json.dumps(asdict(self), indent=2) + "\n")
+            put_text(folder / NAME, json.dumps({**asdict(self), SUM: self.sum_of_all()}, indent=2) + "\n")
+
+    def sum_of_all(self) -> str:
+        """Return the hash of everything in it."""
+        return sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
 
     def recipe(self, catalogue: Catalogue) -> Recipe:
         """Return the settled recipe."""
@@ -90,11 +97,14 @@ def read_begun(folder: Path) -> Begun | None:
     """
     try:
         raw = json.loads((folder / NAME).read_text(encoding="utf-8"))
-        return Begun(**raw)
+        sum_, begun = raw.pop(SUM, None), Begun(**raw)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError) as error:
         raise OutputError(f"{folder / NAME}: cannot be read ({error}); begin anew (--overwrite)") from None
+    if sum_ != begun.sum_of_all():
+        raise OutputError(f"{folder / NAME}: cannot be read (it is damaged); begin anew (--overwrite)")
+    return begun
 
 
 def worth(folder: Path) -> str:

@@ -83,7 +83,7 @@ def _offers(implementation: pluggy.HookImpl) -> list[Any]:
     # two offers of one name can be told apart by where they came from.
     try:
         offers: list[Any] = [*cast("Iterable[Any]", implementation.function())]
-    except Exception as error:  # noqa: BLE001 - one broken plugin must not stop a run that does not use it
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - one broken plugin must not stop a run that does not use it
         log.warning("plugin %s is left out: %s: %s", implementation.plugin_name, type(error).__name__, error)
         return []
     return offers

@@ -43,7 +43,7 @@ def _register(manager: pluggy.PluginManager, entry_point: EntryPoint) -> None:
         plugin = entry_point.load()
         manager.register(plugin, name=entry_point.name)
         manager.check_pending()
-    except Exception as error:  # noqa: BLE001 - one broken plugin must not stop a run that does not use it
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - one broken plugin must not stop a run that does not use it
         log.warning("plugin %s is left out: %s: %s", entry_point.name, type(error).__name__, error)
         if plugin is not None and manager.is_registered(plugin):
             manager.unregister(plugin)

@@ -17,6 +17,7 @@ from tomopy_edge.readers import ScanFile
 from tomopy_edge.recipe import Recipe
 from tomopy_edge.report import Report
 from tomopy_edge.writers.durable import put_text
+from tomopy_edge.writers.failures import told
 from tomopy_edge.writers.hdf5_parameters import write_parameters
 
 log = logging.getLogger(__name__)
@@ -86,7 +87,8 @@ def write_record(
     ----------
     report : makes the report, when everything that it is to tell has happened
     """
-    put_text(folder / "recipe.yaml", recipe.to_yaml())
+    with told(folder):
+        put_text(folder / "recipe.yaml", recipe.to_yaml())
     _try("the contact sheet", tally, lambda: picked.draw(folder / "contact_sheet.png", source))
     parameters = {"recipe": recipe.to_plain(), "counts": tally.counts, "notes": tally.notes}
     for path in folder.glob("*.h5"):
@@ -100,5 +102,6 @@ def _try(what: str, tally: Tally, write: Callable[[], None]) -> None:
     try:
         write()
     except Exception as error:
-        log.exception("%s could not be written", what)
+        log.error("%s could not be written: %s: %s", what, type(error).__name__, error)  # noqa: TRY400 - see below
+        log.debug("where it came from", exc_info=True)
         tally.note("record", f"{what} could not be written: {type(error).__name__}: {error}")

@@ -14,6 +14,8 @@ from typing import Any
 from tomopy_edge.job import Tally, available_cores
 from tomopy_edge.processor import board_name, processor_name
 from tomopy_edge.recipe import Recipe
+from tomopy_edge.writers.durable import put_text
+from tomopy_edge.writers.failures import told
 
 PACKAGES = ("tomopy-edge", "numpy", "scipy", "numba", "algotom", "scikit-image", "ai-edge-litert", "h5py", "tifffile")
 """What the figures of a run can depend on."""
@@ -57,20 +59,21 @@ class Report:
     failed: dict[str, str]
 
     def write(self, path: Path) -> None:
-        """Write the report as JSON."""
-        path.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+        """Write the report as JSON, or raise an `OutputError`."""
+        with told(path):
+            put_text(path, json.dumps(asdict(self), indent=2) + "\n")
 
     def lines(self) -> list[str]:
         """Return the report in a few lines for people: what was changed, then what took how long."""
-        told = [
+        lines = [
             f"{stage}: {number} {what}" for stage, counted in self.counts.items() for what, number in counted.items()
         ]
-        told += [f"{stage}: {sentence}" for stage, sentences in self.notes.items() for sentence in sentences]
+        lines += [f"{stage}: {sentence}" for stage, sentences in self.notes.items() for sentence in sentences]
         parts = ", ".join(f"{stage} {parts['total'] * 1e3:.0f} ms" for stage, parts in self.timings.items())
         took = f"{self.slices[0]} slices in {self.seconds:.1f} s, of which {self.settling:.1f} s to settle the recipe"
         if self.failed:
-            told.append(f"{len(self.failed)} of {self.slices[0]} slices FAILED: rows {', '.join(self.failed)}")
-        return [*told, f"{took}; per slice: {parts}"]
+            lines.append(f"{len(self.failed)} of {self.slices[0]} slices FAILED: rows {', '.join(self.failed)}")
+        return [*lines, f"{took}; per slice: {parts}"]
 
 
 def make_report(  # noqa: PLR0913 - the parts of a report

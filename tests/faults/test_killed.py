@@ -65,14 +65,13 @@ def test_a_run_that_is_killed_at_random_moments_and_resumed_ends_in_the_same_byt
             _, said = process.communicate(timeout=moments.uniform(0.3, 1) * seconds)
         except subprocess.TimeoutExpired:
             process.kill()
-            process.communicate(timeout=WAIT)
-            assert process.returncode == -signal.SIGKILL
-            killed += 1
+            _, said = process.communicate(timeout=WAIT)
+        killed += 1
+        if process.returncode == -signal.SIGKILL:
             continue
+        # It was whole before its time: begin anew.
         assert process.returncode == 0, said
         assert contents(output) == right
-        # It was whole before its time: begin anew.
-        killed += 1
         for path in sorted(output.rglob("*"), reverse=True):
             path.unlink()
         output.rmdir()

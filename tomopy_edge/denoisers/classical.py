@@ -52,7 +52,7 @@ class NonLocalMeansOptions:
 class SliceBySlice:
     """Denoises each slice on its own, in units of its own noise."""
 
-    neighbours = 0
+    neighbours, fresh = 0, True
 
     def __init__(self, smooth: Callable[[Float32], Float32]) -> None:
         self._smooth = smooth

@@ -16,7 +16,7 @@ class NoneOptions:
 class Unchanged:
     """Returns the slices it was given."""
 
-    neighbours = 0
+    neighbours, fresh = 0, True
 
     def __call__(self, noisy: Float32) -> Float32:
         """Return `noisy` (z, y, x)."""

@@ -95,10 +95,13 @@ class NetworkDenoiser:
     Attributes
     ----------
     neighbours : slices on each side of a slice that it looks at
+    fresh : each answer is an array of its own
     precision : what the network computes in
     unit : attenuation per pixel that a Fine-Tune network after it takes over; None after a chained network, which has
         that network in it
     """
+
+    fresh = True
 
     def __init__(self, stage: str, part: Part, options: NetworkOptions, job: Job) -> None:
         if options.unit is None:

@@ -31,6 +31,8 @@ class FbpOptions:
 class Fbp:
     """Reconstructs chunk after chunk of one scan with one plan."""
 
+    fresh = True
+
     def __init__(self, chosen: FbpOptions, job: Job) -> None:
         self._options, self._ncore = chosen, job.ncore
         self._plan: FilteredBackProjection | None = None

@@ -8,7 +8,7 @@ centre is handed over as it is and never left to the default.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -58,7 +58,7 @@ def create_gridrec(chosen: GridrecOptions, job: Job) -> Reconstructor:
     ------
     PluginError : where TomoPy is not installed, or what is installed is not TomoPy
     """
-    return _through_recon("gridrec", {"filter_name": chosen.filter_name}, job)
+    return _ThroughRecon("gridrec", {"filter_name": chosen.filter_name}, job.ncore)
 
 
 def create_tomopy(chosen: TomopyOptions, job: Job) -> Reconstructor:
@@ -68,7 +68,7 @@ def create_tomopy(chosen: TomopyOptions, job: Job) -> Reconstructor:
     ------
     PluginError : where TomoPy is not installed, or what is installed is not TomoPy
     """
-    return _through_recon(chosen.algorithm, chosen.options, job)
+    return _ThroughRecon(chosen.algorithm, chosen.options, job.ncore)
 
 
 def check_tomopy(chosen: Any, catalogue: Any) -> None:  # noqa: ARG001 - the form that every `check` has
@@ -76,25 +76,36 @@ def check_tomopy(chosen: Any, catalogue: Any) -> None:  # noqa: ARG001 - the for
     expect_tomopy()
 
 
-def _through_recon(algorithm: str, settings: dict[str, Any], job: Job) -> Reconstructor:
-    recon = require_tomopy().recon
+@dataclass(frozen=True)
+class _ThroughRecon:
+    """An algorithm of TomoPy, by its name."""
 
-    def reconstruct(sinograms: Sinograms) -> Volume:
+    algorithm: str
+    settings: dict[str, Any]
+    ncore: int
+
+    def __post_init__(self) -> None:
+        require_tomopy()
+
+    @property
+    def together(self) -> int:
+        """Two for gridrec: it makes one slice the real and the other the imaginary part of one transform."""
+        return 2 if self.algorithm == "gridrec" else 1
+
+    def __call__(self, sinograms: Sinograms) -> Volume:
         try:
-            slices = recon(
+            slices = require_tomopy().recon(
                 sinograms.line_integrals,
                 sinograms.theta,
                 center=_centers(sinograms),
                 sinogram_order=True,
-                algorithm=algorithm,
-                ncore=job.ncore,
-                **settings,
+                algorithm=self.algorithm,
+                ncore=self.ncore,
+                **self.settings,
             )
         except (TypeError, ValueError) as error:
-            raise DataError(f"TomoPy refused the algorithm {algorithm!r} with {settings}: {error}") from error
+            raise DataError(f"TomoPy refused the algorithm {self.algorithm!r} with {self.settings}: {error}") from error
         return _volume(slices, sinograms)
-
-    return reconstruct
 
 
 def from_callable(function: Callable[..., Any], **settings: Any) -> Reconstructor:

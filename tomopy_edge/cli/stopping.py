@@ -1,0 +1,93 @@
+"""How a command ends when it is asked to: cleanly where it listens, and without waiting for what does not come back."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+ASKED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Signals that ask to end: ctrl-C, `kill` and batch systems, a terminal that was closed."""
+
+GRACE = 10.0
+"""Seconds that a command has to end by itself, which batch systems and containers grant it too."""
+
+TWICE = 1.0
+"""Seconds after which a second signal says that the user waits no longer. Sooner, it is the same one: a terminal and
+what runs in it both send ctrl-C."""
+
+GIVEN_UP = (
+    "tomopy-edge: stopped, without waiting for what does not come back; what was made until then is kept, and --resume "
+    "goes on with it\n"
+)
+
+
+class Asked(KeyboardInterrupt):
+    """A signal other than ctrl-C asked to end; whatever ends well at ctrl-C does so at this.
+
+    Attributes
+    ----------
+    number : of the signal
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def exit_code(stop: KeyboardInterrupt) -> int:
+    """Return what a command that was asked to end exits with: 130 after ctrl-C, 143 after SIGTERM, as of shells."""
+    return 128 + (stop.number if isinstance(stop, Asked) else signal.SIGINT)
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Raise an `Asked` inside where a signal other than ctrl-C asks to end.
+
+    A signal reaches Python code alone. Where that waits for a library or a disk that never comes back, the process is
+    ended as by `kill -9`: after some seconds, or at the second signal. In other threads than the main one, which hear
+    no signals, nothing is changed, nor is what a user ignores, as `nohup` does.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    taken = [number for number in ASKED if signal.getsignal(number) is signal.SIG_DFL]
+    heard, told = os.pipe()
+    os.set_blocking(told, False)
+    before = signal.set_wakeup_fd(told, warn_on_full_buffer=False)
+    for number in taken:
+        signal.signal(number, _ask)
+    threading.Thread(target=_watch, args=(heard,), name="stopping", daemon=True).start()
+    try:
+        yield
+    finally:
+        for number in taken:
+            signal.signal(number, signal.SIG_DFL)
+        signal.set_wakeup_fd(before)
+        os.close(told)
+
+
+def _ask(number: int, _frame: FrameType | None) -> None:
+    raise Asked(number)
+
+
+def _watch(heard: int) -> None:
+    """End the process unless it does so itself in time; `heard` has the numbers of signals, and ends with the block."""
+    first, begun = 0, 0.0
+    while True:
+        left = max(GRACE + begun - time.monotonic(), 0) if first else None
+        late = not select.select([heard], [], [], left)[0]
+        number = b"" if late else os.read(heard, 1)
+        if not late and not number:
+            os.close(heard)
+            return
+        if late or (first and number[0] in ASKED and time.monotonic() - begun > TWICE):
+            os.write(2, GIVEN_UP.encode())
+            os._exit(128 + first)
+        if not first and number[0] in ASKED:
+            first, begun = number[0], time.monotonic()
