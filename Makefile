@@ -49,7 +49,7 @@ reference: $(BIN)/.installed-test
 
 bench: $(BIN)/.installed-test
 	mkdir -p $(BENCH)
-	for script in startup fbp inference reading growth training; do \
+	for script in startup fbp stages inference reading growth cluster forecast training; do \
 	  $(BIN)/python benchmarks/$$script.py --json $(BENCH)/$$script.json || exit 1; done
 	$(BIN)/python benchmarks/whole.py --fbp $(BENCH)/fbp.json --json $(BENCH)/whole.json
 
@@ -62,7 +62,7 @@ $(BIN)/.installed: pyproject.toml | $(BIN)/python
 	touch $@
 
 $(BIN)/.installed-test: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --editable '.[compressed,onnx,openvino,test,train,zarr]'
+	$(BIN)/python -m pip install --quiet --editable '.[cluster,compressed,onnx,openvino,test,train,zarr]'
 	touch $@ $(BIN)/.installed
 
 clean:

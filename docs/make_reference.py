@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tomopy_edge.cli import make_parser
+from tomopy_edge.cluster_options import ClusterOptions
 from tomopy_edge.plugins import load_catalogue
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -21,6 +22,12 @@ RECIPE = """\
 
 A recipe is a YAML list of stages; each is a name, or a name with options. Everything has a default;
 "none" is `null` in YAML. This page is made from the options classes (`python docs/make_reference.py`).
+"""
+
+CLUSTER = """\
+## The block `cluster`
+
+Stands before the stages, and says what [`--cluster`](../how-to/cluster.md) deals a run out to. It changes no slice.
 """
 
 COMMAND = """\
@@ -45,6 +52,8 @@ def recipe_page() -> str:
             flow = f" {entry.takes.__name__} → {entry.gives.__name__}." if hasattr(entry, "takes") else ""
             parts.append(f"### `{entry.name}`\n\n{entry.summary}.{flow}\n")
             parts.append(_table(entry.options))
+    parts.append(CLUSTER)
+    parts.append(_table(ClusterOptions))
     return "\n".join(parts)
 
 

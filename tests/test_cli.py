@@ -127,7 +127,14 @@ def imported(*words):
 
 def test_help_imports_no_verb_and_no_numpy():
     assert imported("--help") == {
-        *("tomopy_edge", "tomopy_edge.cli", "tomopy_edge.errors", "tomopy_edge.options", "tomopy_edge.version"),
+        *(
+            "tomopy_edge",
+            "tomopy_edge.cli",
+            "tomopy_edge.cli.stopping",
+            "tomopy_edge.errors",
+            "tomopy_edge.options",
+            "tomopy_edge.version",
+        ),
         "typing_extensions",
     }
 

@@ -1,5 +1,6 @@
 """Chunks flow through the stages, and where they were cut shows nowhere."""
 
+import dataclasses
 import gc
 import weakref
 from contextlib import contextmanager
@@ -110,3 +111,36 @@ def test_the_log_tells_what_a_chunk_is_and_not_its_pixels(caplog):
     caplog.set_level("DEBUG")
     list(stream(made_of(Step(lambda volume: volume)), lambda *_: volumes([2]), Span(5, 7, 20), Job()))
     assert [record.message for record in caplog.records] == ["stage0: Volume, slices (2, 1, 1), from row 5"]
+
+
+@pytest.mark.parametrize("margin", [0, 1])
+@pytest.mark.parametrize(("first", "last"), [(0, 9), (3, 4), (1, 6), (8, 9), (5, 9)])
+def test_slices_that_are_made_in_pairs_are_so_whatever_rows_are_asked_for(first, last, margin):
+    """As gridrec makes them: a slice has something of its partner, if only in its last bit."""
+
+    def paired(volume):
+        assert volume.first_row % 2 == 0
+        rows = volume.slices.copy()
+        partners = np.arange(len(rows)) ^ 1
+        rows += np.where(partners < len(rows), volume.slices[np.minimum(partners, len(rows) - 1), 0, 0] / 8, 0)[
+            :, None, None
+        ]
+        return dataclasses.replace(volume, slices=rows)
+
+    def inner(volume):
+        middle = volume.slices[margin : len(volume.slices) - margin]
+        return dataclasses.replace(volume, slices=middle, first_row=volume.first_row + margin)
+
+    def read(start, end):
+        rows = range(start, end, 4)
+        return [numbered(row, min(row + 4, end)) for row in rows]
+
+    recipe = made_of(Step(paired, together=2), Step(inner, neighbours=margin))
+    whole = np.concatenate([each.slices for each in stream(recipe, read, Span(0, 9, 9), Job())])
+    some = [*stream(recipe, read, Span(first, last, 9), Job())]
+    assert some[0].first_row == first
+    np.testing.assert_array_equal(np.concatenate([each.slices for each in some]), whole[first:last])
+
+
+def numbered(first, last):
+    return Volume(np.arange(first, last, dtype=np.float32)[:, None, None] + np.zeros((1, 2, 2), np.float32), first)

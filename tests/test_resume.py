@@ -10,7 +10,7 @@ import tifffile
 
 import tomopy_edge
 from tomopy_edge.cli import main
-from tomopy_edge.errors import DataError, OutputError
+from tomopy_edge.errors import DataError, OutputError, PluginError
 from tomopy_edge.pipeline import Span
 from tomopy_edge.readers import open_scan
 from tomopy_edge.rows_left import gaps
@@ -167,7 +167,7 @@ def test_a_row_that_a_network_looks_at_takes_its_neighbours_along(scan_file, tmp
 
 def test_where_strictness_is_asked_for_the_first_failure_ends_the_run(scan_file, tmp_path, stops):
     stops(RuntimeError("a bug of a plugin"), rows=[3])
-    with pytest.raises(RuntimeError, match="a bug of a plugin"):
+    with pytest.raises(PluginError, match="RuntimeError: a bug of a plugin"):
         tomopy_edge.run(STAGES, scan_file, tmp_path / "out", nchunk=2, strict=True)
     assert (tmp_path / "out.part/slices.jsonl").read_text().count("\n") == 2
 

@@ -13,6 +13,7 @@ from tomopy_edge import __version__
 from tomopy_edge.data import Volume
 from tomopy_edge.errors import DataError, OutputError
 from tomopy_edge.readers import open_scan
+from tomopy_edge.writers import hdf5_undo
 from tomopy_edge.writers.durable import put_in_place
 from tomopy_edge.writers.failures import told
 from tomopy_edge.writers.hdf5 import Hdf5Writer, place_of_slices
@@ -210,24 +211,29 @@ def test_a_damaged_slice_is_none_or_not_what_was_written(tmp_path):
         assert tiff.read(2) is None
 
 
-@pytest.mark.parametrize("cut", [0, 1, 5])
-def test_a_change_of_what_surrounds_the_slices_that_is_killed_is_undone(tmp_path, cut):
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, OSError(28, "No space left on device")], ids=["killed", "full"])
+@pytest.mark.parametrize("more", [1, 10_000])
+def test_a_change_of_what_surrounds_the_slices_that_does_not_end_is_undone(tmp_path, monkeypatch, stop, more):
     path, whole = tmp_path / "recon.h5", slices()
     with Hdf5Writer(tmp_path, (0, 3)) as writer:
         writer.write(Volume(whole))
     before = path.read_bytes()
-    place, size = place_of_slices(path)
 
-    def killed():
-        with undoable(path, place, size), path.open("r+b") as file:
-            file.write(b"damage" * cut)
-            file.seek(0, 2)
-            file.write(b"more")
-            raise KeyboardInterrupt
+    def stops(_path):
+        monkeypatch.undo()
+        assert path.read_bytes() != before
+        raise stop
 
-    with pytest.raises(KeyboardInterrupt):
-        killed()
-    assert path.read_bytes() != before
+    def change():
+        with undoable(path, *place_of_slices(path)) as work:
+            work.write(b"damage")
+            work.seek(0, 2)
+            work.write(b"more" * more)
+
+    monkeypatch.setattr(hdf5_undo, "flush", stops)
+    with pytest.raises(type(stop) if isinstance(stop, OSError) else stop):
+        change()
+    assert (path.read_bytes() == before) == isinstance(stop, OSError)
     with Hdf5Writer(tmp_path, (0, 3)) as writer:
         np.testing.assert_array_equal(writer.read(2), whole[2])
     assert path.read_bytes() == before

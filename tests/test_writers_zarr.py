@@ -164,7 +164,7 @@ def test_a_pyramid_can_be_made_anew(tmp_path):
     for path in (tmp_path / "recon.zarr/1/c").glob("*/0/0"):
         path.write_bytes(b"")
     with ZarrWriter(tmp_path, ROWS) as writer:
-        writer.remake()
+        writer.remake(range(*ROWS))
     assert content(tmp_path) == right
 
 

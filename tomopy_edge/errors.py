@@ -32,6 +32,10 @@ class DataError(EdgeError):
     """A scan does not hold what a stage needs."""
 
 
+class ScanLostError(DataError):
+    """The file of a scan is no longer what it was when it was opened: no further row of it can be read."""
+
+
 class ModelError(EdgeError):
     """A model folder or a network file does not hold what it should."""
 
@@ -42,6 +46,10 @@ class BackendError(EdgeError):
 
 class OutputError(EdgeError):
     """The output cannot be written where it was asked for."""
+
+
+class ClusterError(EdgeError):
+    """The machines that a run is dealt out to cannot be reached, or are lost."""
 
 
 def did_you_mean(wrong: str, right: Iterable[str]) -> str:

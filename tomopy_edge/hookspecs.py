@@ -26,9 +26,10 @@ hookimpl = pluggy.HookimplMarker("tomopy_edge")
 class Denoiser(Protocol):
     """Turns noisy slices into clean ones. All that a denoising plugin has to write.
 
-    Three further attributes are used where a denoiser has them: `close()`, called at the end of the run, and `unit`,
-    the attenuation per pixel that its network sees as 1, and `precision`, what that computes in, both for a Fine-Tune
-    network after it.
+    Further attributes are used where a denoiser has them: `close()`, called at the end of the run, and `unit`, the
+    attenuation per pixel that its network sees as 1, and `precision`, what that computes in, both for a Fine-Tune
+    network after it. Its answers are copied, as it may use their memory again, unless it says that it does not, with
+    `fresh = True`.
     """
 
     neighbours: int
@@ -50,7 +51,9 @@ class Denoiser(Protocol):
 
 Reconstructor = Callable[[Sinograms], Volume]
 """Turns sinograms with a known centre into slices, attenuation per pixel. Its `close()`, where it has one, is called at
-the end of the run."""
+the end of the run. Its slices are copied unless it has `fresh = True`, as a `Denoiser`'s are. Where a slice depends on
+those that are made with it, as in pairs, it has the attribute `together`, how many those are: the rows 0 and 1, 2 and 3
+are then always reconstructed together."""
 
 
 def keep(options: Any, sample: Any, job: Job) -> Any:  # noqa: ARG001 - the form that every `settle` has
@@ -142,10 +145,12 @@ class Step:
     ----------
     apply : takes one chunk and returns the next stage's chunk
     neighbours : how many slices on each side the chunks need; the pipeline adds them, `apply` returns without them
+    together : rows that are made as one, from a multiple of this on: its chunks begin and end there, or with the scan
     """
 
     apply: Callable[[Any], Any]
     neighbours: int = 0
+    together: int = 1
 
 
 @dataclass(frozen=True)

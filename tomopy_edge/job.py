@@ -45,6 +45,32 @@ class Tally:
         self.measures: dict[str, dict[str, list[float]]] = {}
         self.seconds: dict[str, dict[str, float]] = {}
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what goes from one process to another: all but the lock."""
+        return {name: value for name, value in vars(self).items() if name != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take what came from another process."""
+        vars(self).update(state, _lock=threading.Lock())
+
+    def take_in(self, other: Tally) -> None:
+        """Add what `other` holds."""
+        for stage, counts in other.counts.items():
+            for what, count in counts.items():
+                self.count(stage, what, count)
+        for stage, notes in other.notes.items():
+            for sentence in notes:
+                self.note(stage, sentence)
+        for stage, measures in other.measures.items():
+            for quantity, numbers in measures.items():
+                for number in numbers:
+                    self.measure(stage, quantity, number)
+        with self._lock:
+            for stage, parts in other.seconds.items():
+                seconds = self.seconds.setdefault(stage, {})
+                for part, spent in parts.items():
+                    seconds[part] = seconds.get(part, 0.0) + spent
+
     def count(self, stage: str, what: str, number: SupportsInt) -> None:
         """Add `number` to how much `stage` counted of `what`; 0 leaves no trace."""
         if self._muted or not int(number):

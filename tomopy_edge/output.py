@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from tomopy_edge.errors import OutputError
-from tomopy_edge.writers.durable import flush
+from tomopy_edge.writers.durable import flush, sweep
 from tomopy_edge.writers.failures import told
 
 log = logging.getLogger(__name__)
@@ -76,7 +76,8 @@ def output_folder(
     try:
         with told(path.parent):
             path.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(part, keep=resume) as lock:
+        # Of slices of which nobody can say how they were made, none is kept.
+        with _locked(part, keep=resume and bool(worth(part))) as lock:
             old = path.with_name(f"{path.name}.replaced-{os.getpid()}-{time.time_ns()}")
             try:
                 yield part
@@ -164,7 +165,9 @@ def _locked(part: Path, *, keep: bool) -> Iterator[IO[str]]:
     with lock:
         try:
             with told(part):
-                if not keep:
+                if keep:
+                    sweep(part)
+                else:
                     _empty(part)
                 lock.truncate(0)
                 lock.write(f"{os.getpid()}\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import math
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -14,11 +15,12 @@ import numpy as np
 
 from tomopy_edge.ahead import ahead, behind
 from tomopy_edge.data import Volume
-from tomopy_edge.errors import DataError
+from tomopy_edge.errors import DataError, EdgeError, PluginError
 from tomopy_edge.hookspecs import Step, keep
 from tomopy_edge.job import Job
-from tomopy_edge.memory import SHARE
+from tomopy_edge.memory import PLENTY, SHARE
 from tomopy_edge.recipe import Block, Recipe
+from tomopy_edge.row_check import expect_rows_made
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +33,9 @@ sample, and so the same slices, wherever it is reconstructed."""
 
 CHUNK_BYTES = 2**30
 """What the rows in flight take at most where the caller does not choose their number: more make no run faster."""
+
+SIDE_BY_SIDE = 12
+"""Copies of a chunk, at most, that are held where stages work side by side."""
 
 Read = Callable[[int, int], Iterable[Any]]
 """Yields the rows from the first to the one before the last, as adjacent chunks of the first stage's kind, in order."""
@@ -57,6 +62,11 @@ class Span:
         """Return the span with `margin` rows more on each side, as far as the scan has them."""
         return Span(max(self.first - margin, 0), min(self.last + margin, self.rows), self.rows)
 
+    def rounded(self, together: int) -> Span:
+        """Return the span that begins and ends with multiples of `together` rows, or with the scan."""
+        first, last = self.first // together * together, -(-self.last // together) * together
+        return Span(first, min(last, self.rows), self.rows)
+
 
 def settle(recipe: Recipe, sample: Any, job: Job) -> Recipe:
     """Return `recipe` with every "find it" turned into what was found, so that it reproduces the run exactly.
@@ -69,7 +79,8 @@ def settle(recipe: Recipe, sample: Any, job: Job) -> Recipe:
     open_until = max((n for n, block in enumerate(blocks) if block.entry.settle is not keep), default=-1)
     with job.tally.muted():
         for n, block in enumerate(blocks[: open_until + 1]):
-            options = block.entry.settle(block.options, sample, job)
+            with _mendable(block.entry.name):
+                options = block.entry.settle(block.options, sample, job)
             blocks[n] = dataclasses.replace(block, options=options)
             if n < open_until:
                 sample = _applied(blocks[n], _one_slice(sample), job)
@@ -77,7 +88,7 @@ def settle(recipe: Recipe, sample: Any, job: Job) -> Recipe:
 
 
 def _applied(block: Block, sample: Any, job: Job) -> Any:
-    with block.entry.open(block.options, job) as step, _memory_told(block.entry.name):
+    with _mendable(block.entry.name), block.entry.open(block.options, job) as step:
         return step.apply(next(with_neighbours([sample], step.neighbours)) if step.neighbours else sample)
 
 
@@ -100,15 +111,21 @@ def _named(stage: str, failing: list[str] | None) -> Iterator[None]:
 
 
 @contextmanager
-def _memory_told(stage: str) -> Iterator[None]:
-    """Raise a `DataError` where memory ends inside."""
+def _mendable(stage: str) -> Iterator[None]:
+    """Raise what escapes from a stage as an error that a user can mend: its plugin can be left out."""
     try:
         yield
+    except EdgeError:
+        raise
     except MemoryError as error:
         raise DataError(
             f"{stage}: there is not enough memory ({str(error) or 'it ran out'}); work on fewer rows at once (nchunk, "
             "--nsino-per-chunk), on fewer threads (ncore), or end what else takes memory"
         ) from None
+    except SystemExit as error:
+        raise PluginError(f"{stage}: it ended itself (exit code {error.code})") from error
+    except Exception as error:
+        raise PluginError(f"{stage}: {type(error).__name__}: {error}") from error
 
 
 def _one_slice(sample: Any) -> Any:
@@ -145,9 +162,10 @@ def stream(
     thread, and one chunk between them.
     """
     with ExitStack() as opened:
-        steps = [opened.enter_context(block.entry.open(block.options, job)) for block in recipe.blocks]
+        steps = [_opened(block, job, opened) for block in recipe.blocks]
         margins = [step.neighbours for step in steps]
-        whole = span.wider(sum(margins))
+        together = math.lcm(*(step.together for step in steps))
+        whole = span.wider(sum(margins)).rounded(together)
         flow: Iterator[Any] = iter(read(whole.first, whole.last))
         for n, (block, step) in enumerate(zip(recipe.blocks, steps, strict=True)):
             if step.neighbours:
@@ -160,13 +178,21 @@ def stream(
                 flow = opened.enter_context(ahead(through(work, flow), 1))
             else:
                 flow = through(work, flow)
+            if step.together > 1:
+                flow = within(flow, span.wider(sum(margins[n + 1 :])))
         yield from flow
+
+
+def _opened(block: Block, job: Job, opened: ExitStack) -> Step:
+    with _mendable(block.entry.name):
+        return opened.enter_context(block.entry.open(block.options, job))
 
 
 def run_step(name: str, step: Step, job: Job, observe: Observe | None, failing: list[str] | None, chunk: Any) -> Any:
     """Return what the step of a stage makes of a chunk; see `stream`."""
-    with _named(name, failing), job.tally.timed(name, "total"), _memory_told(name):
+    with _named(name, failing), job.tally.timed(name, "total"), _mendable(name):
         made = step.apply(chunk)
+        expect_rows_made(name, made, chunk, step)
     log.debug("%s: %s", name, _told(made))
     if observe is not None:
         observe(name, made)
@@ -180,6 +206,17 @@ def through(work: Callable[[Any], Any], flow: Iterator[Any]) -> Generator[Any, N
         # Nothing is kept here while the stages after this one work: what they let go of is free.
         del chunk
         yield made.pop()
+
+
+def within(volumes: Iterable[Volume], span: Span) -> Iterator[Volume]:
+    """Yield those slices of `volumes` that lie within `span`."""
+    for volume in volumes:
+        first = max(span.first - volume.first_row, 0)
+        slices = volume.slices[first : max(span.last - volume.first_row, 0)]
+        if len(slices) == len(volume.slices):
+            yield volume
+        elif len(slices):
+            yield dataclasses.replace(volume, slices=slices, first_row=volume.first_row + first)
 
 
 def with_neighbours(volumes: Iterable[Volume], margin: int, span: Span | None = None) -> Iterator[Volume]:
@@ -206,9 +243,10 @@ def with_neighbours(volumes: Iterable[Volume], margin: int, span: Span | None = 
         del volume
         ready = len(held.slices) - 2 * margin
         if ready > 0:
+            # A copy: a part of an array keeps all of it in memory. Made before others see it, who may write to it.
+            rest = held.slices[ready:].copy()
             yield held
-            # A copy: a part of an array keeps all of it in memory.
-            held = dataclasses.replace(held, slices=held.slices[ready:].copy(), first_row=held.first_row + ready)
+            held = dataclasses.replace(held, slices=rest, first_row=held.first_row + ready)
     if held is not None:
         end = held.first_row + len(held.slices)
         missing = margin if span is None else span.last + margin - end
@@ -226,6 +264,22 @@ def sample_rows(span: Span, angles: int, columns: int) -> tuple[int, int]:
     count = min(max(SAMPLE_BYTES // row, 2), SAMPLE_ROWS)
     first = max(0, min((span.first + span.last - count) // 2, span.rows - count))
     return first, min(span.rows, first + count)
+
+
+def side_by_side(angles: int, columns: int, chunk: int, memory: int) -> bool:
+    """Return whether `memory` bytes are enough for stages to work side by side, each on a chunk of its own."""
+    row = 4 * (angles * columns + columns * columns)
+    return memory >= PLENTY and SIDE_BY_SIDE * chunk * row <= memory / 2
+
+
+def samples_in(span: Span, angles: int, columns: int) -> list[tuple[int, int]]:
+    """Return rows on which a recipe may be settled, the best ones first: the middle, the quarters where that fails.
+
+    See `sample_rows`. A row that cannot be read, or saw no beam, would keep all others from being made.
+    """
+    middle = (span.first + span.last) // 2
+    parts = [span, Span(span.first, middle, span.rows), Span(middle, span.last, span.rows)]
+    return list(dict.fromkeys(sample_rows(part, angles, columns) for part in parts if part.first < part.last))
 
 
 def rows_that_fit(angles: int, columns: int, memory: int) -> int:

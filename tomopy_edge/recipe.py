@@ -9,6 +9,8 @@
     - reconstruct: {algorithm: fbp, options: {filter_name: shepp}}
     - denoise: {denoiser: tomogan, options: {model: tomogan}}
     - write: {formats: [tiff, hdf5]}
+
+Before the stages there may be `- cluster: {...}`, which says what machines a run is dealt out to, where that is wanted.
 """
 
 from __future__ import annotations
@@ -23,11 +25,15 @@ from typing import Any
 import yaml
 
 from tomopy_edge.catalogue import Catalogue, find
+from tomopy_edge.cluster_options import ClusterOptions
 from tomopy_edge.errors import EdgeError, PluginError, RecipeError, did_you_mean
 from tomopy_edge.hookspecs import StageEntry
 from tomopy_edge.shipped import shipped
 from tomopy_edge.strict import StrictError, read_strictly, to_plain
-from tomopy_edge.yaml_text import load_yaml
+from tomopy_edge.yaml_text import LARGEST, load_yaml
+
+CLUSTER = "cluster"
+"""The one block that is no stage."""
 
 
 @dataclass(frozen=True)
@@ -51,16 +57,18 @@ class Recipe:
     Attributes
     ----------
     blocks : the stages, in the order they run
+    cluster : what machines the run is dealt out to where that is asked for; None says nothing of it
     """
 
     blocks: tuple[Block, ...]
+    cluster: ClusterOptions | None = None
 
     def to_plain(self) -> list[dict[str, Any]]:
-        """Return the recipe as YAML would hold it."""
+        """Return the stages as YAML would hold them: all that the slices depend on."""
         return [{block.entry.name: to_plain(block.options)} for block in self.blocks]
 
     def to_yaml(self) -> str:
-        """Return the recipe as a YAML file's text, every option written out."""
+        """Return the stages as a YAML file's text, every option written out."""
         return yaml.safe_dump(self.to_plain(), sort_keys=False)
 
 
@@ -77,10 +85,12 @@ def read_recipe(path: Path, catalogue: Catalogue, overrides: Iterable[str] = ())
     ------
     RecipeError : with every fault found
     """
-    if not path.exists() and (shipped("recipes") / f"{path}.yaml").is_file():
-        path = shipped("recipes") / f"{path}.yaml"
     try:
-        raw = load_yaml(path.read_text(encoding="utf-8"))
+        if not path.exists() and (shipped("recipes") / f"{path}.yaml").is_file():
+            path = shipped("recipes") / f"{path}.yaml"
+        with path.open(encoding="utf-8") as file:
+            # No more than tells that it is too long: it may be a scan.
+            raw = load_yaml(file.read(LARGEST + 1))
     except OSError as error:
         hint = did_you_mean(path.stem, _shipped_names())
         raise RecipeError(str(path), [f"cannot be read: {error.strerror}{hint}"]) from None
@@ -100,6 +110,7 @@ def parse_recipe(raw: Any, catalogue: Catalogue, *, source: str = "recipe", over
         _override(named, override, faults)
     known = catalogue.stages
     blocks: list[Block] = []
+    cluster = _cluster(named, faults)
     for name, given in named:
         if name not in known:
             faults.append(f"{name}: no such stage{did_you_mean(name, known)} (there are: {', '.join(known)})")
@@ -108,11 +119,28 @@ def parse_recipe(raw: Any, catalogue: Catalogue, *, source: str = "recipe", over
             blocks.append(Block(known[name], _read_options(known[name], given, catalogue)))
         except StrictError as error:
             faults.extend(error.faults)
+    if not faults and not blocks:
+        faults.append("no stage is left")
     if not faults:
         faults.extend(_chain_faults(blocks))
     if faults:
         raise RecipeError(source, faults)
-    return Recipe(tuple(blocks))
+    return Recipe(tuple(blocks), cluster)
+
+
+def _cluster(named: list[tuple[str, dict[str, Any]]], faults: list[str]) -> ClusterOptions | None:
+    """Take the block `cluster` out of those of the stages, and return it."""
+    if CLUSTER not in (name for name, _ in named):
+        return None
+    if [n for n, (name, _) in enumerate(named) if name == CLUSTER] != [0] or len(named) == 1:
+        faults.append(f"{CLUSTER}: is no stage, and stands once, before all of them")
+    found = next(given for name, given in named if name == CLUSTER)
+    named[:] = [pair for pair in named if pair[0] != CLUSTER]
+    try:
+        return read_strictly(ClusterOptions, found, at=CLUSTER)
+    except StrictError as error:
+        faults.extend(error.faults)
+        return None
 
 
 def _shipped_names() -> list[str]:

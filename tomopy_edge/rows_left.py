@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
 from tomopy_edge.data import Volume
-from tomopy_edge.errors import OutputError
+from tomopy_edge.errors import OutputError, ScanLostError
 from tomopy_edge.job import Job
 from tomopy_edge.pipeline import Observe, Span, stream
 from tomopy_edge.recipe import Recipe
+from tomopy_edge.record import Picked
 from tomopy_edge.stages.read import even_chunks
+from tomopy_edge.there import rows_there
 
 log = logging.getLogger(__name__)
 
@@ -34,12 +36,57 @@ class Failure:
     error: Exception
 
     @property
-    def told(self) -> str:
+    def why(self) -> str:
         """What failed, in a sentence."""
-        place = f"row {self.row}: " + (f"{self.stage}: " if self.stage else "")
-        # Our own errors name what is at fault; others need their kind.
-        kind = "" if type(self.error).__module__.startswith("tomopy_edge.") else f"{type(self.error).__name__}: "
-        return f"{place}{kind}{self.error}".replace(f"{self.stage}: {self.stage}: ", f"{self.stage}: ")
+        stage = f"{self.stage}: " if self.stage else ""
+        return f"{stage}{told_of(self.error)}".replace(stage * 2, stage, 1)
+
+    @property
+    def told(self) -> str:
+        """Which row failed, and why."""
+        return f"row {self.row}: {self.why}"
+
+
+@dataclass(frozen=True)
+class Written:
+    """Slices that lie on the disk.
+
+    Attributes
+    ----------
+    count : how many
+    shape : of each (y, x); () where an earlier run has made them
+    """
+
+    count: int
+    shape: tuple[int, ...]
+
+
+Make = Callable[[Recipe, Span, Picked, Job], Iterator[Written | Failure]]
+"""Makes the rows of a span by a settled recipe and writes them, but for those that are there already, and has what the
+contact sheet shows picked of them."""
+
+
+def rows_here(chunk: int, *, strict: bool = False) -> Make:
+    """Return what makes rows on this machine; see `make_rows`."""
+
+    def make(recipe: Recipe, span: Span, picked: Picked, job: Job) -> Iterator[Written | Failure]:
+        # What the contact sheet shows of rows that are there is known only when they are made again.
+        there = rows_there(recipe.blocks[-1].options, job) - set(picked.rows)
+        if there:
+            yield Written(len(there), ())
+        for one in make_rows(recipe, gaps(span, there), chunk, job, picked.observe, strict=strict):
+            told = one if isinstance(one, Failure) else Written(len(one.slices), one.slices.shape[1:])
+            # Not kept while the next slices are made.
+            del one
+            yield told
+
+    return make
+
+
+def told_of(error: Exception) -> str:
+    """Return what an error says: our own name what is at fault, others need their kind."""
+    kind = "" if type(error).__module__.startswith("tomopy_edge.") else f"{type(error).__name__}: "
+    return f"{kind}{error}"
 
 
 def gaps(span: Span, done: Collection[int]) -> list[Span]:
@@ -73,6 +120,7 @@ def make_rows(
     Raises
     ------
     OutputError : where slices cannot be written: the next one could not either
+    ScanLostError : where the scan's file is no longer what it was
     Exception : what a stage raised, where `strict`, or where not one row of the first chunk that fails can be made
     """
     left = deque((span, chunk) for span in spans)
@@ -90,7 +138,7 @@ def make_rows(
                 one = [volume]
                 del volume
                 yield one.pop()
-        except OutputError:
+        except (OutputError, ScanLostError):
             raise
         except Exception as error:
             if strict:
@@ -99,6 +147,7 @@ def make_rows(
             if span.last - span.first > 1:
                 # One by one up to the end of the chunk, then on as before.
                 end = min(row + size + size % 2, span.last)
+                log.warning("rows %d to %d are tried one by one: %s", row, end - 1, told_of(error))
                 left.extendleft([(Span(end, span.last, span.rows), size)] if end < span.last else [])
                 left.extendleft((Span(one, one + 1, span.rows), 1) for one in reversed(range(row, end)))
                 continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,23 +13,26 @@ from typing import Any
 
 from tomopy_edge.begun import Begun, read_begun, worth
 from tomopy_edge.catalogue import Catalogue
-from tomopy_edge.errors import OutputError, RecipeError
+from tomopy_edge.cluster_options import ClusterOptions
+from tomopy_edge.errors import DataError, OutputError, RecipeError, ScanLostError
 from tomopy_edge.job import Job, at_least_one, available_cores
-from tomopy_edge.memory import PLENTY, free_memory, spare_memory
+from tomopy_edge.memory import free_memory, spare_memory
 from tomopy_edge.output import default_output, expect_room, output_folder
-from tomopy_edge.pipeline import Span, rows_that_fit, sample_rows, settle
+from tomopy_edge.pipeline import Span, rows_that_fit, samples_in, settle, side_by_side
 from tomopy_edge.plugins import load_catalogue
 from tomopy_edge.progress import track
 from tomopy_edge.readers import ArrayScan, ScanFile, open_scan
 from tomopy_edge.recipe import Recipe, parse_recipe, read_recipe
 from tomopy_edge.record import Picked, write_record
 from tomopy_edge.report import Report, make_report
-from tomopy_edge.rows_left import Failure, gaps, make_rows
+from tomopy_edge.rows_left import Failure, Make, rows_here
 from tomopy_edge.stages.read import ENTRY as READ
 from tomopy_edge.stages.read import RowRange, wanted_rows
 from tomopy_edge.stages.write import ENTRY as WRITE
-from tomopy_edge.there import leave_out, rows_there, take_back
+from tomopy_edge.strict import to_plain
+from tomopy_edge.there import leave_out, take_back
 from tomopy_edge.writers.ledger import Ledger
+from tomopy_edge.writers.sizes import on_disk
 
 log = logging.getLogger(__name__)
 
@@ -48,14 +51,6 @@ class Run:
     report: Report
 
 
-@dataclass(frozen=True)
-class _Plan:
-    """How a run goes about it: `chunk` rows at once, and whether it ends where a slice fails."""
-
-    chunk: int
-    strict: bool
-
-
 def run(  # noqa: PLR0913 - a recipe, a scan, an output, and how
     recipe: Recipe | Sequence[Any] | str | Path,
     scan: str | Path | ScanFile,
@@ -66,6 +61,7 @@ def run(  # noqa: PLR0913 - a recipe, a scan, an output, and how
     nchunk: int | None = None,
     resume: bool = False,
     strict: bool = False,
+    cluster: ClusterOptions | None = None,
     catalogue: Catalogue | None = None,
 ) -> Run:
     """Run a recipe on a scan.
@@ -84,6 +80,8 @@ def run(  # noqa: PLR0913 - a recipe, a scan, an output, and how
     resume : whether to go on with what an earlier run of the same recipe on the same scan left, whole or not: slices
         that are missing, or are not what they were when they were written, are made
     strict : whether the run ends where a slice fails. Otherwise the report names it, and the others are made.
+    cluster : what machines make the slices; None makes them on this one, whatever the recipe says of a cluster. They
+        must see scan and output under the same paths, and have the same plugins installed.
     catalogue : what plugins offer; None asks the built-in and the installed ones
 
     Returns
@@ -103,7 +101,8 @@ def run(  # noqa: PLR0913 - a recipe, a scan, an output, and how
     with ExitStack() as opened:
         source = opened.enter_context(open_scan(Path(scan))) if isinstance(scan, str | Path) else scan
         target = _target(output, source)
-        chunk = at_least_one("nchunk", nchunk, rows_that_fit(source.angles, source.columns, free_memory()))
+        fitting = rows_that_fit(source.angles, source.columns, free_memory())
+        chunk = at_least_one("nchunk", nchunk, fitting)
         wanted = wanted_rows(source, recipe.blocks[0].options)
         span = Span(wanted.first, wanted.last, source.rows)
         if resume:
@@ -112,6 +111,7 @@ def run(  # noqa: PLR0913 - a recipe, a scan, an output, and how
         with (
             output_folder(target, overwrite=overwrite, resume=resume, worth=worth) as folder,
             Ledger(folder) as ledger,
+            _maker(cluster, source, nchunk, chunk, strict=strict) as make,
         ):
             job = Job(
                 ncore=threads,
@@ -120,10 +120,25 @@ def run(  # noqa: PLR0913 - a recipe, a scan, an output, and how
                 output=folder,
                 rows=rows,
                 ledger=ledger,
-                overlap=free_memory() >= PLENTY,
+                overlap=side_by_side(source.angles, source.columns, chunk, free_memory()),
             )
-            report = _run(recipe, source, span, _Plan(chunk, strict), job)
+            settings = {"ncore": threads, "nchunk": chunk} if cluster is None else to_plain(cluster)
+            report = _run(recipe, source, span, make, job, settings)
     return Run(target, report)
+
+
+@contextmanager
+def _maker(
+    cluster: ClusterOptions | None, source: ScanFile, asked: int | None, chunk: int, *, strict: bool
+) -> Iterator[Make]:
+    """Yield what makes rows, here or elsewhere, `chunk` at once, or what a worker chooses where none was `asked`."""
+    if cluster is None:
+        yield rows_here(chunk, strict=strict)
+        return
+    from tomopy_edge.cluster.rows import rows_elsewhere
+
+    with rows_elsewhere(cluster, source, asked, strict=strict) as make:
+        yield make
 
 
 def _as_recipe(recipe: Recipe | Sequence[Any] | str | Path, catalogue: Catalogue) -> Recipe:
@@ -159,40 +174,38 @@ def expect_whole(recipe: Recipe) -> None:
         raise RecipeError("recipe", faults)
 
 
-def _run(recipe: Recipe, source: ScanFile, span: Span, plan: _Plan, job: Job) -> Report:
+def _run(recipe: Recipe, source: ScanFile, span: Span, make: Make, job: Job, settings: dict[str, Any]) -> Report:
     started = datetime.now().astimezone()
     start = time.perf_counter()
     settled = _settled(recipe, source, span, job)
     settling = time.perf_counter() - start
     picked = Picked.among(span.first, span.last, settled.blocks[-1].entry.name)
-    # What the contact sheet shows of rows that are there is known only when they are made again.
-    todo = gaps(span, rows_there(settled.blocks[-1].options, job) - set(picked.rows))
-    rows = sum(each.last - each.first for each in todo)
-    if rows < span.last - span.first:
-        job.tally.note("record", f"{span.last - span.first - rows} slices are an earlier run's, and not counted here")
+    rows = left = span.last - span.first
+    earlier = 0
     shape: tuple[int, ...] = ()
     failed: dict[int, str] = {}
 
     def made() -> Iterator[int]:
-        nonlocal shape
-        for one in make_rows(settled, todo, plan.chunk, job, picked.observe, strict=plan.strict):
+        nonlocal earlier, left, shape
+        for one in make(settled, span, picked, job):
+            count = 1 if isinstance(one, Failure) else one.count
+            left -= count
             if isinstance(one, Failure):
                 log.error("%s", one.told)
                 failed[one.row] = one.told
-                yield 1
-                continue
-            count = len(one.slices)
-            if not shape:
+            elif not one.shape:
+                earlier += count
+            elif not shape:
+                shape = one.shape
                 # The size of the slices is known now; a disk that will be full is better told of early.
-                formats = len(settled.blocks[-1].options.formats)
-                expect_room(_folder(job), (rows - count) * formats * one.slices[0].nbytes)
-            shape = one.slices.shape[1:]
-            # Not kept while the next slices are made.
-            del one
+                formats = settled.blocks[-1].options.formats
+                expect_room(_folder(job), sum(on_disk(name, (left, *shape)) for name in formats))
             yield count
 
     for _ in track(made(), total=rows, what="slices", size=int):
         pass
+    if earlier:
+        job.tally.note("record", f"{earlier} slices are an earlier run's, and not counted here")
     leave_out(failed, settled.blocks[-1].options, job)
     seconds = time.perf_counter() - start
 
@@ -204,7 +217,7 @@ def _run(recipe: Recipe, source: ScanFile, span: Span, plan: _Plan, job: Job) ->
             started=started,
             seconds=seconds,
             settling=settling,
-            settings={"ncore": job.ncore, "nchunk": plan.chunk},
+            settings=settings,
             tally=job.tally,
             failed=failed,
         )
@@ -219,11 +232,25 @@ def _settled(recipe: Recipe, source: ScanFile, span: Span, job: Job) -> Recipe:
     if begun is not None:
         begun.expect_same(recipe, source, span, folder)
         return begun.recipe(job.catalogue)
-    sample = RowRange(*sample_rows(span, source.angles, source.columns))
-    log.info("settling the recipe on rows %d to %d", sample.first, sample.last - 1)
-    settled = settle(recipe, sample, job)
+    settled = _settled_on(recipe, samples_in(span, source.angles, source.columns), job)
     Begun.of(recipe, settled, source, span).write(folder)
     return settled
+
+
+def _settled_on(recipe: Recipe, samples: Sequence[tuple[int, int]], job: Job) -> Recipe:
+    """Settle a recipe on the first of some samples of rows that will do, or raise why the first one does not."""
+    first: DataError | None = None
+    for sample in samples:
+        log.info("settling the recipe on rows %d to %d", sample[0], sample[1] - 1)
+        try:
+            return settle(recipe, RowRange(*sample), job)
+        except ScanLostError:
+            raise
+        except DataError as error:
+            first = first or error
+            log.warning("the recipe cannot be settled on rows %d to %d: %s", sample[0], sample[1] - 1, error)
+    assert first is not None, "there is a sample"  # noqa: S101 - the middle of the scan
+    raise first
 
 
 def _folder(job: Job) -> Path:

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import json
 from dataclasses import fields, is_dataclass
+from functools import cache
 from types import UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from tomopy_edge.errors import did_you_mean
 
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
 T = TypeVar("T")
+
+LONGEST = 200
+"""Characters of a value that a message repeats."""
 
 
 class StrictError(ValueError):
@@ -38,27 +45,37 @@ def read_strictly(kind: type[T], raw: Any, at: str = "") -> T:
     ------
     StrictError : with every fault found
     """
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import ValidationError
 
     try:
-        # Through JSON, whose strict rules let a YAML list be a tuple and a string a path, and nothing more.
-        return TypeAdapter(kind).validate_json(json.dumps(raw))
-    except TypeError as error:
+        text = json.dumps(raw)
+    except (TypeError, ValueError, RecursionError) as error:
         raise StrictError([f"{at or 'the file'}: {error}"]) from None
+    try:
+        # Through JSON, whose strict rules let a YAML list be a tuple and a string a path, and nothing more.
+        read: T = _adapter(cast("Any", kind)).validate_json(text)
     except ValidationError as error:
         raise StrictError([_fault(kind, fault, at) for fault in error.errors()]) from None
+    return read
 
 
 def to_plain(value: Any) -> Any:
     """Return a dataclass as plain data, the inverse of `read_strictly`: the form that YAML and JSON can hold."""
+    return _adapter(cast("Any", type(value))).dump_python(value, mode="json")
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    # To make one takes a hundred times as long as to use it.
     from pydantic import TypeAdapter
 
-    return TypeAdapter(type(value)).dump_python(value, mode="json")
+    return TypeAdapter(kind)
 
 
 def _fault(kind: Any, fault: Any, at: str) -> str:
     place = ".".join(filter(None, [at, *map(str, fault["loc"])])) or "the file"
     found = json.dumps(fault["input"], default=str)
+    found = found if len(found) <= LONGEST else f"{found[:LONGEST]}..."
     if fault["type"] == "unexpected_keyword_argument":
         owner = kind
         for part in fault["loc"][:-1]:

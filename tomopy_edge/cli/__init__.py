@@ -8,8 +8,11 @@ import sys
 from collections.abc import Container, Sequence
 from importlib import import_module
 
+from tomopy_edge.cli.stopping import exit_code, stoppable
 from tomopy_edge.errors import EdgeError
 from tomopy_edge.version import __version__
+
+log = logging.getLogger(__name__)
 
 VERBS = {
     "run": "run a recipe on a scan",
@@ -63,7 +66,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     Faults that the user can mend are printed without a traceback (exit code 2). Anything else is a bug and comes with
     its traceback.
     """
-    words = sys.argv[1:] if argv is None else argv
+    try:
+        with stoppable():
+            return _run(sys.argv[1:] if argv is None else argv)
+    except EdgeError as error:
+        log.debug("where it came from", exc_info=True)
+        sys.stderr.write(f"tomopy-edge: error: {error}\n")
+        if error.__cause__ is not None and not log.isEnabledFor(logging.DEBUG):
+            sys.stderr.write("tomopy-edge: with -v it says where that came from\n")
+        return FAULT
+    except KeyboardInterrupt as stop:
+        sys.stderr.write("tomopy-edge: stopped\n")
+        return exit_code(stop)
+    except BrokenPipeError:
+        # The reader of our output went away, as `| head` does.
+        sys.stderr.close()
+        return STOPPED
+
+
+def _run(words: Sequence[str]) -> int:
     args = make_parser(words).parse_args(words)
     logging.basicConfig(
         level=logging.DEBUG if args.verbose else logging.INFO,
@@ -74,16 +95,5 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Other people's libraries talk about themselves on this level.
         for name in ("numba", "h5py", "PIL", "tensorflow", "absl"):
             logging.getLogger(name).setLevel(logging.WARNING)
-    try:
-        code: int = args.run(args)
-    except EdgeError as error:
-        sys.stderr.write(f"tomopy-edge: error: {error}\n")
-        return FAULT
-    except KeyboardInterrupt:
-        sys.stderr.write("tomopy-edge: stopped\n")
-        return STOPPED
-    except BrokenPipeError:
-        # The reader of our output went away, as `| head` does.
-        sys.stderr.close()
-        return STOPPED
+    code: int = args.run(args)
     return code

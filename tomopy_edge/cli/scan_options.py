@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from tomopy_edge.catalogue import Catalogue
+from tomopy_edge.cluster_options import ClusterOptions
+from tomopy_edge.errors import DataError
 from tomopy_edge.readers import ScanFile
 from tomopy_edge.recipe import Recipe
 from tomopy_edge.run_scan import run
 
 SOME_FAILED = 3
 """Exit code of a run that made its output, but for some slices."""
+
+
+HERE = "described"
+"""Stands for the address where `--cluster` is given alone."""
 
 
 def add_output_flags(parser: argparse.ArgumentParser) -> None:
@@ -26,6 +33,16 @@ def add_output_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--strict", action="store_true", help="end where a slice fails, instead of making the others (exit code 3)"
     )
+    parser.add_argument(
+        "--cluster",
+        nargs="?",
+        const=HERE,
+        type=address,
+        metavar="ADDRESS",
+        help="have workers make the slices: those that the recipe's block `cluster` describes, those of the Dask "
+        "scheduler at this address, or else some on this machine",
+    )
+    parser.add_argument("--workers", type=positive, help="how many, with --cluster (default: by cores and memory)")
     parser.add_argument("--ncore", type=positive, help="threads (default: all there are)")
     parser.add_argument(
         "--nsino-per-chunk", dest="nchunk", type=positive, help="rows worked on at once (default: by memory)"
@@ -40,6 +57,43 @@ def positive(text: str) -> int:
     return number
 
 
+def address(text: str) -> str:
+    """Return `text` as the address of a scheduler, for argparse."""
+    if text != HERE and "://" not in text:
+        raise argparse.ArgumentTypeError(
+            f"expected an address such as tcp://head:8786, got {text!r}; put --cluster alone after recipe and scan"
+        )
+    return text
+
+
+def cluster_of(args: argparse.Namespace, recipe: Recipe) -> ClusterOptions | None:
+    """Return what `--cluster`, `--workers` and the recipe say of a cluster, None where none is asked for.
+
+    Raises
+    ------
+    DataError : where they contradict each other
+    """
+    if args.cluster is None:
+        if args.workers is not None:
+            raise DataError("--workers: of no use without --cluster")
+        return None
+    try:
+        if args.cluster != HERE:
+            described = recipe.cluster or ClusterOptions()
+            return ClusterOptions(
+                kind="running",
+                address=args.cluster,
+                workers=args.workers,
+                cores=described.cores,
+                rows=described.rows,
+                patience=described.patience,
+            )
+        found = recipe.cluster or ClusterOptions()
+        return found if args.workers is None else replace(found, workers=args.workers)
+    except ValueError as error:
+        raise DataError(f"--cluster: {error}") from None
+
+
 def run_and_tell(args: argparse.Namespace, recipe: Recipe, scan: Path | ScanFile, catalogue: Catalogue) -> int:
     """Run a recipe on a scan as the flags of `add_output_flags` say; print what was done and where it lies."""
     done = run(
@@ -51,6 +105,7 @@ def run_and_tell(args: argparse.Namespace, recipe: Recipe, scan: Path | ScanFile
         nchunk=args.nchunk,
         resume=args.resume,
         strict=args.strict,
+        cluster=cluster_of(args, recipe),
         catalogue=catalogue,
     )
     lines = [*done.report.lines(), f"slices: {done.output}", f"contact sheet: {done.output / 'contact_sheet.png'}"]

@@ -39,7 +39,7 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     scan = what.add_parser(
         "scan",
         help="one scan as a DataExchange file",
-        description="Write one scan as a DataExchange file, with its truth in /simulated/truth.",
+        description="Write one scan as a DataExchange file, with its truth in /simulated/truth, a few rows after the other.",
     )
     _add_shared_flags(scan, columns=1024)
     scan.add_argument("--rows", type=positive, default=3, help="detector rows (default: 3)")
@@ -59,6 +59,9 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     scan.add_argument(
         "--flawed", action="store_true", help="thin cracks and small pores all over the object, whatever its kind"
     )
+    scan.add_argument(
+        "--no-truth", dest="truth", action="store_false", help="leave out the truth, 4 COLUMNS^2 bytes a row"
+    )
     scan.set_defaults(run=run_scan)
     pairs = what.add_parser(
         "pairs",
@@ -68,7 +71,6 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     _add_shared_flags(pairs, columns=512)
     pairs.add_argument("--count", type=positive, default=1000, help="pairs to train on (default: 1000)")
     pairs.add_argument("--held-out", type=positive, default=40, help="further pairs to judge by (default: 40)")
-    pairs.add_argument("--ncore", type=positive, help="threads (default: all there are)")
     pairs.set_defaults(run=run_pairs)
 
 
@@ -79,6 +81,7 @@ def _add_shared_flags(parser: argparse.ArgumentParser, columns: int) -> None:
     parser.add_argument(
         "--volumes", type=Path, metavar="FOLDER", help="cut objects from the .tif stacks (z, y, x) in a folder"
     )
+    parser.add_argument("--ncore", type=positive, help="threads (default: all there are)")
     parser.add_argument("--overwrite", action="store_true", help="replace an older file")
 
 
@@ -87,10 +90,10 @@ def run_scan(args: argparse.Namespace) -> int:
     import numpy as np
 
     from tomopy_edge.errors import DataError
-    from tomopy_edge.simulation.files import write_scan
+    from tomopy_edge.simulation.files import stream_scan
     from tomopy_edge.simulation.pairs import NARROW
     from tomopy_edge.simulation.phantoms import draw_phantom
-    from tomopy_edge.simulation.scans import Exposure, expose
+    from tomopy_edge.simulation.scans import Exposure, prepare
 
     fill = (args.width, args.width) if args.width is not None else NARROW
     faults = {name.replace("-", "_") for name in FAULTS}
@@ -105,11 +108,18 @@ def run_scan(args: argparse.Namespace) -> int:
         )
     except ValueError as error:
         raise DataError(f"simulate scan: {error}") from None
-    simulated = expose(phantom, exposure, args.rows, args.columns, rng)
-    write_scan(args.output, simulated, command=command_line(), overwrite=args.overwrite)
-    told = [f"scan: {args.output}; rotation axis at column {simulated.center:g}"]
+    acquisition = prepare(phantom, exposure, args.rows, args.columns, rng)
+    stream_scan(
+        args.output,
+        acquisition,
+        ncore=args.ncore or available_cores(),
+        truth=args.truth,
+        command=command_line(),
+        overwrite=args.overwrite,
+    )
+    told = [f"scan: {args.output}; rotation axis at column {acquisition.center:g}"]
     if exposure.offset:
-        middle = simulated.center - exposure.offset
+        middle = acquisition.center - exposure.offset
         told.append(f"{abs(exposure.offset):g} pixels off for a recipe with --set find_center.center={middle:g}")
     print("\n".join(told))  # noqa: T201 - what the command is for
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from hashlib import sha256
 from typing import Protocol
 
@@ -27,6 +28,10 @@ class SliceWriter(Protocol):
 
     def leave_out(self, row: int) -> None:
         """Leave a row without a slice, for good."""
+        ...
+
+    def remake(self, rows: Collection[int]) -> None:
+        """Make anew what is made of the slices of `rows` and others, which several writers may have done at a time."""
         ...
 
     def __enter__(self) -> Self: ...

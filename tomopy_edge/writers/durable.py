@@ -4,30 +4,68 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
+from uuid import uuid4
 
 NEW = ".new"
 """What the name of a file ends with that is not whole yet."""
 
 
 def put_in_place(files: Iterable[tuple[Path, Callable[[Path], object]]]) -> None:
-    """Write files that are there whole, or not at all, whatever happens.
+    """Write files that are there whole, or not at all, whatever happens; several processes may write the same ones.
 
     Parameters
     ----------
     files : each with what writes it, given the name that it has until it is whole; all of one folder
     """
-    made = []
-    for path, write in files:
-        new = path.with_name(path.name + NEW)
+    made: list[tuple[Path, Path]] = []
+    try:
+        for path, write in files:
+            made.append((_new(path), path))
+            write(made[-1][0])
+        for new, _ in made:
+            flush(new)
+        for new, path in made:
+            new.replace(path)
+        for folder in {path.parent for _, path in made}:
+            flush(folder)
+    except OSError:
+        # On a full disk, what is of no use must not take the room of what could be.
+        for new, _ in made:
+            with suppress(OSError):
+                new.unlink(missing_ok=True)
+        raise
+
+
+def put_once(path: Path, write: Callable[[Path], object]) -> None:
+    """Write a file that is there whole, or not at all, unless it is there already: of several processes one writes it.
+
+    Where the file system has no hard links, the last one does.
+    """
+    new = _new(path)
+    try:
         write(new)
-        made.append((new, path))
-    for new, _ in made:
         flush(new)
-    for new, path in made:
-        new.replace(path)
-    for folder in {path.parent for _, path in made}:
-        flush(folder)
+        try:
+            os.link(new, path)
+        except FileExistsError:
+            pass
+        except OSError:
+            new.replace(path)
+    finally:
+        new.unlink(missing_ok=True)
+    flush(path.parent)
+
+
+def sweep(folder: Path) -> None:
+    """Remove the files that writers, which no longer live, have left in a folder."""
+    for left in folder.glob(f"*{NEW}"):
+        left.unlink(missing_ok=True)
+
+
+def _new(path: Path) -> Path:
+    return path.with_name(f"{path.name}.{uuid4().hex[:12]}{NEW}")
 
 
 def put_text(path: Path, text: str) -> None:

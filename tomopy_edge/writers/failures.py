@@ -13,9 +13,13 @@ from tomopy_edge.errors import OutputError
 MENDS = {
     errno.ENOSPC: "the disk is full; make room, or write somewhere else",
     errno.EDQUOT: "your quota is used up; make room, or write somewhere else",
+    errno.EFBIG: "no file may be that large here (`ulimit -f`, or the file system); write somewhere else",
     errno.EACCES: "you may not write there; choose a folder of yours",
     errno.EROFS: "the file system is read-only; write somewhere else",
 }
+
+SHORT = "only a part of it was taken ({}); a quota, or a limit on the size of files (`ulimit -f`), may end there"
+"""Said where the system does not say why."""
 
 FULL = 2**20
 """A disk with fewer bytes free is full."""
@@ -29,7 +33,8 @@ def told(path: Path) -> Iterator[None]:
     except OSError as error:
         # NumPy's errors about short writes have no number.
         number = errno.ENOSPC if error.errno is None and _is_full(path.parent) else error.errno
-        raise OutputError(f"{path}: cannot be written: {MENDS.get(number or 0, str(error))}") from error
+        why = SHORT.format(error) if number is None else MENDS.get(number, str(error))
+        raise OutputError(f"{path}: cannot be written: {why}") from error
 
 
 def expect_folder(folder: Path) -> None:

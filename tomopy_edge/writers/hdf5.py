@@ -5,17 +5,20 @@ De Carlo et al., Scientific Data Exchange, J. Synchrotron Rad. 21 (2014), doi:10
 
 from __future__ import annotations
 
+import math
 import os
+from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from typing_extensions import Self
 
 from tomopy_edge.data import Float32, Volume
 from tomopy_edge.errors import OutputError
-from tomopy_edge.writers.durable import put_in_place
+from tomopy_edge.writers.durable import put_once
 from tomopy_edge.writers.failures import expect_folder, told
-from tomopy_edge.writers.hdf5_undo import undo
+from tomopy_edge.writers.hdf5_undo import copy_around, in_memory, undo
 
 NAME = "recon.h5"
 """The file, within the output folder."""
@@ -63,7 +66,7 @@ class Hdf5Writer:
         """
         with told(self.path):
             if self._file is None:
-                put_in_place([(self.path, lambda new: _make(new, volume, self._rows))])
+                put_once(self.path, lambda new: _make(new, volume, self._rows))
                 self._open()
             assert self._file is not None  # noqa: S101 - just opened
             if volume.slices.shape[1:] != self._shape:
@@ -87,6 +90,9 @@ class Hdf5Writer:
         if self._file is not None:
             self.write(Volume(np.full((1, *self._shape), np.nan, np.float32), row))
 
+    def remake(self, rows: Collection[int]) -> None:
+        """Do nothing: each slice has its place."""
+
     def _open(self) -> None:
         import h5py
 
@@ -94,7 +100,9 @@ class Hdf5Writer:
             with h5py.File(self.path) as file:
                 first, shape = int(file[SLICES].attrs["first_row"]), file[SLICES].shape
             self._start, size = place_of_slices(self.path)
-        except (OSError, KeyError, TypeError) as error:
+            if shape[0] < 1 or size != math.prod(shape) * STORED.itemsize:
+                raise ValueError("its slices are not where it says")  # noqa: TRY301 - told like all others
+        except Exception as error:  # noqa: BLE001 - of a damaged file h5py makes errors of any kind
             raise OutputError(f"{self.path}: cannot be gone on with ({error}); remove it") from None
         if (first, first + shape[0]) != self._rows:
             raise OutputError(f"{self.path}: holds other rows than {self._rows[0]} to {self._rows[1] - 1}; remove it")
@@ -120,8 +128,12 @@ def place_of_slices(path: Path) -> tuple[int, int]:
     import h5py
 
     with h5py.File(path) as file:
-        slices = file[SLICES]
-        return int(slices.id.get_offset()), int(slices.id.get_storage_size())
+        return _place_in(file)
+
+
+def _place_in(file: Any) -> tuple[int, int]:
+    slices = file[SLICES].id
+    return int(slices.get_offset()), int(slices.get_storage_size())
 
 
 def _make(path: Path, volume: Volume, rows: tuple[int, int]) -> None:
@@ -133,12 +145,23 @@ def _make(path: Path, volume: Volume, rows: tuple[int, int]) -> None:
     manner.set_layout(h5py.h5d.CONTIGUOUS)
     manner.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
     manner.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
-    with h5py.File(path, "w", track_order=True) as file:
-        file["implements"] = "exchange:measurement:process"
-        file.create_group("exchange", track_order=True)
-        h5py.h5d.create(file.id, SLICES.encode(), h5py.h5t.IEEE_F32LE, space, manner)
-        file[SLICES].attrs.update({"axes": "z:y:x", "description": "ReconData", "units": UNITS, "first_row": rows[0]})
-        file["exchange/title"] = "tomography_reconstruction"
-        if volume.pixel_size is not None:
-            file["exchange/pixel_size"] = volume.pixel_size
-            file["exchange/pixel_size"].attrs["units"] = "um"
+    # Not on the disk: were that full, HDF5 would end the process.
+    with in_memory() as work:
+        with h5py.File(work, "w", track_order=True) as file:
+            _describe(file, space, manner, volume, rows)
+            place = _place_in(file)
+        with path.open("wb") as target:
+            copy_around(work, target, *place)
+
+
+def _describe(file: Any, space: Any, manner: Any, volume: Volume, rows: tuple[int, int]) -> None:
+    import h5py
+
+    file["implements"] = "exchange:measurement:process"
+    file.create_group("exchange", track_order=True)
+    h5py.h5d.create(file.id, SLICES.encode(), h5py.h5t.IEEE_F32LE, space, manner)
+    file[SLICES].attrs.update({"axes": "z:y:x", "description": "ReconData", "units": UNITS, "first_row": rows[0]})
+    file["exchange/title"] = "tomography_reconstruction"
+    if volume.pixel_size is not None:
+        file["exchange/pixel_size"] = volume.pixel_size
+        file["exchange/pixel_size"].attrs["units"] = "um"

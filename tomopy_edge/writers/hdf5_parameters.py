@@ -40,7 +40,7 @@ def write_parameters(path: Path, parameters: Mapping[str, Any], scan: ScanFile |
 
     if not path.exists():
         raise OutputError(f"{path}: no such file, so no parameters could be added to it")
-    with told(path), undoable(path, *place_of_slices(path)), h5py.File(path, "r+") as file:
+    with told(path), undoable(path, *place_of_slices(path)) as work, h5py.File(work, "r+") as file:
         name = f"process/tomopy_edge-{__version__}"
         if name in file:
             return  # of an earlier run, that this one goes over

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from typing_extensions import Self
@@ -42,19 +44,24 @@ class Ledger:
             os.ftruncate(self._file, len(content) - len(torn))
 
     def add(self, volume: Volume) -> None:
-        """Enter slices that are on the disk.
+        """Enter slices that are on the disk; see `enter`."""
+        self.enter({row: digest(slice_) for row, slice_ in enumerate(volume.slices, volume.first_row)})
+
+    def enter(self, digests: Mapping[int, str]) -> None:
+        """Enter slices that are on the disk, by their hashes.
 
         Raises
         ------
         OutputError : where the disk is full or cannot be written to
         """
-        lines = b""
-        for row, slice_ in enumerate(volume.slices, volume.first_row):
-            self.digests[row] = digest(slice_)
-            lines += json.dumps({"row": row, "sha256": self.digests[row]}).encode() + b"\n"
+        self.digests |= digests
+        lines = b"".join(json.dumps({"row": row, "sha256": sum_}).encode() + b"\n" for row, sum_ in digests.items())
         with told(self.path):
-            # One write: a line is whole, or the last one of the file.
-            os.write(self._file, lines)
+            if not os.fstat(self._file).st_nlink:
+                raise FileNotFoundError(errno.ENOENT, "it was removed, and the output with it")
+            # One write: a line is whole, or the last one of the file. A disk that fills up takes a part first.
+            while lines:
+                lines = lines[os.write(self._file, lines) :]
             os.fdatasync(self._file)
 
     def forget(self, row: int) -> None:
@@ -65,7 +72,7 @@ class Ledger:
         try:
             entry = json.loads(line)
             self.digests[int(entry["row"])] = str(entry["sha256"])
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, LookupError, TypeError, ArithmeticError, RecursionError):
             return  # damaged: the slice is made again
 
     def __enter__(self) -> Self:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -48,7 +49,7 @@ class TiffStackWriter:
 
         try:
             slice_ = tifffile.imread(self._path(row))
-        except (OSError, ValueError, tifffile.TiffFileError):
+        except Exception:  # noqa: BLE001 - of damaged tags tifffile makes errors of any kind
             return None
         return slice_ if slice_.dtype == np.float32 else None
 
@@ -56,6 +57,9 @@ class TiffStackWriter:
         """Have no file of a row."""
         with told(self._path(row)):
             self._path(row).unlink(missing_ok=True)
+
+    def remake(self, rows: Collection[int]) -> None:
+        """Do nothing: each slice is a file."""
 
     def _path(self, row: int) -> Path:
         return self.folder / f"recon_{row:05d}.tiff"

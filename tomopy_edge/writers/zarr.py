@@ -8,7 +8,7 @@ anew whenever one of them is, so that the store is the same in whatever order sl
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -31,7 +31,7 @@ class ZarrWriter:
     """Writes `recon.zarr`, float32, attenuation per pixel, each level halved along all axes.
 
     Several writers of the same rows may write at a time, on several machines, too. Where their file system tells one
-    late of the others' files (NFS), `remake` the pyramid when all are done.
+    late of the others' files (NFS), `remake` what they have in common when all are done.
 
     Parameters
     ----------
@@ -88,15 +88,15 @@ class ZarrWriter:
                 self._levels[0].remove(index)
                 self._remake_over([index], {index: None})
 
-    def remake(self) -> None:
-        """Make the whole pyramid anew, out of the slices that are there.
+    def remake(self, rows: Collection[int]) -> None:
+        """Make anew what of the pyramid lies over `rows`, out of the slices that are there.
 
         Raises
         ------
         OutputError : where the disk is full or cannot be written to
         """
         with told(self.path):
-            self._remake_over(range(self._rows[1] - self._rows[0]), {})
+            self._remake_over((row - self._rows[0] for row in rows), {})
 
     def _remake_over(self, changed: Iterable[int], known: Mapping[int, Float32 | None]) -> None:
         """Make what lies over slices of the full resolution that changed.

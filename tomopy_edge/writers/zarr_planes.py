@@ -15,6 +15,7 @@ import numpy as np
 from tomopy_edge.data import Float32
 from tomopy_edge.errors import OutputError
 from tomopy_edge.writers.durable import NEW, flush
+from tomopy_edge.writers.failures import expect_folder
 from tomopy_edge.writers.zarr_metadata import DOCUMENT
 
 AT_ONCE = 2
@@ -92,6 +93,8 @@ class Planes:
     def _write(self, index: int, slice_: Float32) -> bool:
         """Write a slice, and tell whether its folder is new."""
         path = self._path(index)
+        # Made anew, it would be an output that nobody knows of.
+        expect_folder(self._folder)
         new = not path.parent.exists()
         path.parent.mkdir(parents=True, exist_ok=True)
         put(path, self._compressed(index, slice_))

@@ -1,0 +1,256 @@
+"""The same recipe on workers of Dask: the same bytes as on one machine, whatever happens to the workers."""
+
+import argparse
+import json
+import os
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+pytest.importorskip("distributed", reason="needs the extra cluster")
+pytest.importorskip("dask_jobqueue", reason="needs the extra cluster")
+
+from tomopy_edge.cli.scan_options import address, cluster_of
+from tomopy_edge.cluster import start
+from tomopy_edge.cluster.piece import Piece, Task, make_piece
+from tomopy_edge.cluster_options import ClusterOptions
+from tomopy_edge.errors import ClusterError, DataError
+from tomopy_edge.readers import ArrayScan
+from tomopy_edge.recipe import parse_recipe
+from tomopy_edge.run_scan import run
+
+PLUGIN = Path(__file__).parent / "plugins" / "tomopy-edge-unsteady"
+ROWS, COLUMNS, ANGLES = 40, 48, 40
+FORMATS = ["tiff", "hdf5"]
+TWO = ClusterOptions(workers=2, rows=6)
+WAIT = 90
+"""Seconds after which a run counts as hung."""
+
+
+@pytest.fixture(scope="module")
+def plugin(tmp_path_factory):
+    """The plugin, found by this process and by workers: as pip would install it, without its isolated build."""
+    site = tmp_path_factory.mktemp("site")
+    (site / "unsteady.py").write_text((PLUGIN / "unsteady.py").read_text())
+    facts = site / "tomopy_edge_unsteady-1.0.dist-info"
+    facts.mkdir()
+    (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: tomopy-edge-unsteady\nVersion: 1.0\n")
+    (facts / "entry_points.txt").write_text("[tomopy_edge]\nunsteady = unsteady\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(site)
+        patch.setenv("PYTHONPATH", f"{site}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+        yield
+
+
+@pytest.fixture(scope="module")
+def scan(tmp_path_factory):
+    """A scan whose rows cost next to nothing."""
+    path = tmp_path_factory.mktemp("raw") / "scan.h5"
+    sizes = ["--columns", COLUMNS, "--rows", ROWS, "--angles", ANGLES, "--counts", 2000]
+    assert command("simulate", "scan", path, *sizes).wait(timeout=WAIT) == 0
+    return path
+
+
+def command(*words):
+    argv = [sys.executable, "-m", "tomopy_edge", *map(str, words)]
+    return subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603 - our own command
+
+
+def recipe(fault="none", once=""):
+    denoise = {"denoiser": "unsteady", "options": {"fault": fault, "once": str(once)}}
+    center = {"center": COLUMNS / 2}
+    stages = ["read", "normalize", "minus_log", {"find_center": center}, "reconstruct", {"denoise": denoise}]
+    return [*stages, {"write": {"formats": FORMATS}}]
+
+
+def contents(output):
+    """What the slices are, whatever made them."""
+    found = {path.name: path.read_bytes() for path in output.glob("*.tiff")}
+    with h5py.File(output / "recon.h5") as file:
+        slices = file["exchange/data"][...].tobytes()
+    return found | {"slices": slices, "sheet": (output / "contact_sheet.png").read_bytes()}
+
+
+@pytest.fixture(scope="module")
+def whole(scan, plugin, tmp_path_factory):
+    """What one machine makes of the scan."""
+    return contents(run(recipe(), scan, tmp_path_factory.mktemp("whole") / "out").output)
+
+
+def test_two_workers_make_the_same_bytes_as_one_machine(scan, whole, tmp_path, caplog):
+    caplog.set_level("INFO")
+    done = run(recipe(), scan, tmp_path / "out", cluster=TWO)
+    assert contents(done.output) == whole
+    assert done.report.notes["cluster"] == [f"{ROWS} slices by 2 workers"]
+    assert done.report.settings == {"kind": "local", "workers": 2, "rows": 6} | {
+        name: value for name, value in done.report.settings.items() if name not in {"kind", "workers", "rows"}
+    }
+    assert set(done.report.timings) >= {"normalize", "reconstruct", "denoise", "write"}
+    assert any(record.message.startswith("cluster: dashboard at http://127.0.0.1:") for record in caplog.records)
+    rows = [json.loads(line)["row"] for line in (done.output / "slices.jsonl").read_text().splitlines()]
+    assert sorted(rows) == [*range(ROWS)]
+
+
+def test_workers_find_what_is_damaged_and_make_it_anew(scan, whole, tmp_path):
+    output = run(recipe(), scan, tmp_path / "out").output
+    (output / "recon_00003.tiff").unlink()
+    (output / "recon_00017.tiff").write_bytes((output / "recon_00018.tiff").read_bytes())
+    done = run(recipe(), scan, output, cluster=TWO, resume=True)
+    assert contents(done.output) == whole
+    # Two that are damaged, and the three of the contact sheet.
+    assert f"{ROWS - 5} slices are an earlier run's, and not counted here" in done.report.notes["record"]
+
+
+def test_the_pyramid_of_zarr_is_the_same(scan, tmp_path):
+    pytest.importorskip("tensorstore", reason="needs the extra zarr")
+    # Small enough to have a pyramid at all: its last level is smaller than a chunk.
+    stages = [*recipe()[:-2], {"write": {"formats": ["zarr"]}}]
+    one = run(stages, scan, tmp_path / "one").output / "recon.zarr"
+    two = run(stages, scan, tmp_path / "two", cluster=TWO).output / "recon.zarr"
+    files = sorted(path.relative_to(one) for path in one.rglob("*") if path.is_file())
+    assert sorted(path.relative_to(two) for path in two.rglob("*") if path.is_file()) == files
+    assert all((one / file).read_bytes() == (two / file).read_bytes() for file in files)
+
+
+@pytest.mark.parametrize(("fault", "why"), [("dies", "was lost"), ("hangs", "made no slice for 15 s")])
+def test_what_a_worker_leaves_is_made_by_another(fault, why, scan, whole, tmp_path):
+    stages = recipe(fault, tmp_path / "once")
+    done = run(stages, scan, tmp_path / "out", cluster=ClusterOptions(workers=2, rows=6, patience=15))
+    assert (tmp_path / "once").exists()
+    assert contents(done.output) == whole
+    assert done.report.failed == {}
+    assert any(why in note for note in done.report.notes["cluster"])
+
+
+def test_what_a_worker_fills_with_nan_is_made_by_another(scan, whole, tmp_path):
+    done = run(recipe("nan", tmp_path / "once"), scan, tmp_path / "out", cluster=TWO)
+    assert (tmp_path / "once").exists()
+    assert contents(done.output) == whole
+    assert done.report.failed == {}
+
+
+def test_where_every_worker_fails_the_run_ends_with_the_reason(scan, tmp_path, plugin):
+    with pytest.raises(ClusterError, match=r"FileNotFoundError.*it was tried 2 times, and no slice was made before it"):
+        run(recipe("raises", tmp_path / "missing"), scan, tmp_path / "out", cluster=TWO)
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_a_run_that_is_killed_is_gone_on_with_here_or_there(scan, whole, tmp_path):
+    stages = tmp_path / "recipe.yaml"
+    stages.write_text(json.dumps(recipe("hangs", tmp_path / "once")))
+    words = ["run", stages, scan, "-o", tmp_path / "out", "--set"]
+    output = tmp_path / "out.part"
+    process = command(*words, "write.formats=[tiff,hdf5]", "--cluster", "--workers", 2)
+    until = time.monotonic() + WAIT
+    # One worker hangs, and the other makes all others.
+    while time.monotonic() < until and len([*output.glob("*.tiff")]) < ROWS // 2:
+        time.sleep(0.05)
+    process.kill()
+    process.wait(timeout=WAIT)
+    there = len((output / "slices.jsonl").read_text().splitlines())
+    assert 0 < there < ROWS
+    done = run(stages, scan, tmp_path / "out", cluster=TWO, resume=True)
+    assert contents(done.output) == whole
+
+
+def test_workers_of_a_scheduler_that_runs_already_are_taken_and_left_alone(scan, whole, tmp_path):
+    with start.open_crew(ClusterOptions(workers=1)) as crew:
+        done = run(recipe(), scan, tmp_path / "out", cluster=ClusterOptions(kind="running", address=crew.address))
+        assert contents(done.output) == whole
+        assert len(crew.workers()) == 1
+
+
+def test_a_scheduler_that_does_not_answer_is_named(scan, tmp_path, monkeypatch):
+    monkeypatch.setattr(start, "ANSWER_WITHIN", 1)
+    with pytest.raises(ClusterError, match=r"no scheduler answers at tcp://127\.0\.0\.1:9"):
+        run(recipe(), scan, tmp_path / "out", cluster=ClusterOptions(kind="running", address="tcp://127.0.0.1:9"))
+
+
+def test_workers_that_do_not_see_the_files_are_told_so(scan, tmp_path, plugin):
+    made = make_piece(Piece(Task(str(scan), None, 1, folder=str(tmp_path / "nowhere")), 0, 2), lambda *_: None)
+    assert "nowhere: is not seen from here; workers need the same files under the same paths" in made.fault
+
+
+def test_arrays_cannot_be_dealt_out(tmp_path, scan, plugin):
+    arrays = ArrayScan(np.ones((4, 2, 8), np.float32), np.linspace(0, 3, 4))
+    with pytest.raises(ClusterError, match="arrays lie in no file that workers could read"):
+        run(recipe(), arrays, tmp_path / "out", cluster=TWO)
+
+
+def test_there_are_as_many_workers_as_cores_and_memory_allow():
+    assert start.workers_that_fit(1, 8, 100 * 2**30) == 8
+    assert start.workers_that_fit(4, 8, 100 * 2**30) == 2
+    assert start.workers_that_fit(1, 8, 3 * 2**30) == 3
+    assert start.workers_that_fit(16, 8, 0) == 1
+
+
+@pytest.fixture
+def sbatch(tmp_path, monkeypatch):
+    """A batch system that runs a job at once, on this machine, and keeps the scripts."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    # The script is gone as soon as it was submitted.
+    kept = f'cp "$1" {folder}/job.sh'
+    scripts = {
+        "sbatch": f'{kept}; sh {folder}/job.sh >/dev/null 2>&1 & echo "Submitted batch job $!"\n',
+        "qsub": f'{kept}; sh {folder}/job.sh >/dev/null 2>&1 & echo "$!"\n',
+        "scancel": "kill $1 2>/dev/null\n",
+        "qdel": "kill $1 2>/dev/null\n",
+    }
+    for name, text in scripts.items():
+        (folder / name).write_text(f"#!/bin/sh\n{text}")
+        (folder / name).chmod(stat.S_IRWXU)
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    return folder
+
+
+@pytest.mark.parametrize(("kind", "mark"), [("slurm", "#SBATCH"), ("pbs", "#PBS")])
+def test_jobs_of_a_batch_system_make_the_slices(kind, mark, scan, whole, sbatch, tmp_path):
+    options = ClusterOptions(
+        kind=kind,
+        workers=1,
+        memory="2 GB",
+        queue="short",
+        walltime="00:10:00",
+        directives=("--gres=gpu:1",),
+        interface="lo",
+        rows=8,
+    )
+    done = run(recipe(), scan, tmp_path / "out", cluster=options)
+    assert contents(done.output) == whole
+    script = (sbatch / "job.sh").read_text()
+    heads = [line for line in script.splitlines() if line.startswith(mark)]
+    assert f"{mark} --gres=gpu:1" in heads
+    assert any("short" in line for line in heads)
+    assert any("00:10:00" in line for line in heads)
+
+
+class Flags:
+    def __init__(self, cluster=None, workers=None):
+        self.cluster, self.workers = cluster, workers
+
+
+def test_the_command_line_says_where_slices_are_made(catalogue):
+    plain = parse_recipe(["minus_log"], catalogue)
+    described = parse_recipe([{"cluster": {"workers": 3, "patience": 9}}, "minus_log"], catalogue)
+    assert cluster_of(Flags(), described) is None
+    assert cluster_of(Flags("described"), plain) == ClusterOptions()
+    assert cluster_of(Flags("described"), described) == ClusterOptions(workers=3, patience=9.0)
+    assert cluster_of(Flags("described", 5), described).workers == 5
+    running = cluster_of(Flags("tcp://head:8786"), described)
+    assert (running.kind, running.address, running.patience) == ("running", "tcp://head:8786", 9.0)
+    with pytest.raises(DataError, match="of no use without --cluster"):
+        cluster_of(Flags(workers=2), plain)
+    with pytest.raises(DataError, match="workers: are those of the scheduler that runs"):
+        cluster_of(Flags("tcp://head:8786", 2), plain)
+
+
+def test_a_recipe_is_not_taken_for_an_address():
+    with pytest.raises(argparse.ArgumentTypeError, match="put --cluster alone after recipe and scan"):
+        address("quickstart")
