@@ -3,12 +3,15 @@
 import io
 import logging
 import re
+import threading
+import time
 from contextlib import redirect_stderr
 
 import pytest
 
 from tomopy_edge import progress
-from tomopy_edge.progress import track
+from tomopy_edge.job import Tally
+from tomopy_edge.progress import track, watched
 
 RATE = r"\d+\.\d(/s| s each)"
 
@@ -88,3 +91,24 @@ def test_many_a_second_are_told_as_a_rate_and_few_as_the_time_of_each(monkeypatc
     assert progress._rate(40, 0.0) == "4.0/s"
     assert progress._rate(4, 0.0) == "2.5 s each"
     assert progress._rate(0, 0.0) == "10.0 s each"
+
+
+def test_a_log_says_where_nothing_comes_any_more_and_what_is_at_work(caplog):
+    def things():
+        yield 1
+        with tally.timed("denoise", "total"):
+            time.sleep(0.5)
+        yield 2
+
+    tally = Tally()
+    assert [*watched(things(), tally.at_work, "slices", patience=0.2)] == [1, 2]
+    told = [record.message for record in caplog.records]
+    assert told
+    assert told[0] == "no slices for 0 minutes; at work: denoise; ctrl-C ends it"
+    assert tally.at_work() == []
+
+
+def test_where_things_come_in_time_no_log_says_anything(caplog):
+    assert [*watched(iter([1, 2]), list, "slices", patience=5)] == [1, 2]
+    assert not caplog.records
+    assert not [thread for thread in threading.enumerate() if thread.name == "watch"]

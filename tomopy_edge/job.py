@@ -40,18 +40,24 @@ class Tally:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._muted = False
+        self._running: dict[object, tuple[float, str]] = {}
         self.counts: dict[str, dict[str, int]] = {}
         self.notes: dict[str, list[str]] = {}
         self.measures: dict[str, dict[str, list[float]]] = {}
         self.seconds: dict[str, dict[str, float]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return what goes from one process to another: all but the lock."""
-        return {name: value for name, value in vars(self).items() if name != "_lock"}
+        """Return what goes from one process to another: all but what threads of this one do."""
+        return {name: value for name, value in vars(self).items() if name not in {"_lock", "_running"}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Take what came from another process."""
-        vars(self).update(state, _lock=threading.Lock())
+        vars(self).update(state, _lock=threading.Lock(), _running={})
+
+    def at_work(self) -> list[str]:
+        """Return the stages that are at work at this moment, the one that has been longest first."""
+        running = sorted([*self._running.values()])
+        return [*dict.fromkeys(stage for _, stage in running)]
 
     def take_in(self, other: Tally) -> None:
         """Add what `other` holds."""
@@ -96,7 +102,12 @@ class Tally:
     def timed(self, stage: str, part: str) -> Iterator[None]:
         """Add the seconds spent inside to `part` of `stage`."""
         start = time.perf_counter()
-        yield
+        work = object()
+        self._running[work] = start, stage
+        try:
+            yield
+        finally:
+            del self._running[work]
         took = time.perf_counter() - start
         if not self._muted:
             with self._lock:

@@ -255,7 +255,7 @@ def _discard(part: Path, lock: IO[str]) -> None:
 
 def _flush(part: Path) -> None:
     # At once, because the file system then writes its journal once for many files.
-    with ThreadPoolExecutor(32) as pool:
+    with ThreadPoolExecutor(8) as pool:
         list(pool.map(flush, part.rglob("*")))
     flush(part)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
@@ -11,6 +12,9 @@ from typing import TypeVar
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
+
+PATIENCE = 600.0
+"""Seconds without anything new, after which a log says so: something may hang."""
 
 LINE_EVERY = 10.0
 """Seconds between two lines in a log."""
@@ -28,6 +32,39 @@ def track(things: Iterable[T], *, total: int, what: str, size: Callable[[T], int
     """
     show = _bar if sys.stderr.isatty() else _lines
     return show(things, size, total, what)
+
+
+def watched(things: Iterable[T], doing: Callable[[], list[str]], what: str, patience: float = PATIENCE) -> Iterator[T]:
+    """Yield `things`, and log whenever none comes for `patience` seconds.
+
+    Parameters
+    ----------
+    doing : returns what is at work
+    what : the things, in words
+    """
+    came, ended = threading.Event(), threading.Event()
+
+    def watch() -> None:
+        since = time.monotonic()
+        while not ended.is_set():
+            if came.wait(patience):
+                came.clear()
+                since = time.monotonic()
+                continue
+            at_work = ", ".join(doing()) or "nothing of ours"
+            minutes = (time.monotonic() - since) / 60
+            log.warning("no %s for %.0f minutes; at work: %s; ctrl-C ends it", what, minutes, at_work)
+
+    thread = threading.Thread(target=watch, name="watch", daemon=True)
+    thread.start()
+    try:
+        for thing in things:
+            came.set()
+            yield thing
+    finally:
+        ended.set()
+        came.set()
+        thread.join()
 
 
 def _bar(things: Iterable[T], size: Callable[[T], int], total: int, what: str) -> Iterator[T]:

@@ -20,7 +20,7 @@ from tomopy_edge.memory import free_memory, spare_memory
 from tomopy_edge.output import default_output, expect_room, output_folder
 from tomopy_edge.pipeline import Span, rows_that_fit, samples_in, settle, side_by_side
 from tomopy_edge.plugins import load_catalogue
-from tomopy_edge.progress import track
+from tomopy_edge.progress import track, watched
 from tomopy_edge.readers import ArrayScan, ScanFile, open_scan
 from tomopy_edge.recipe import Recipe, parse_recipe, read_recipe
 from tomopy_edge.record import Picked, write_record
@@ -202,7 +202,8 @@ def _run(recipe: Recipe, source: ScanFile, span: Span, make: Make, job: Job, set
                 expect_room(_folder(job), sum(on_disk(name, (left, *shape)) for name in formats))
             yield count
 
-    for _ in track(made(), total=rows, what="slices", size=int):
+    slices = watched(made(), job.tally.at_work, "slices")
+    for _ in track(slices, total=rows, what="slices", size=int):
         pass
     if earlier:
         job.tally.note("record", f"{earlier} slices are an earlier run's, and not counted here")
