@@ -15,7 +15,7 @@ from tomopy_edge.fbp.axis import radii
 from tomopy_edge.job import Job
 from tomopy_edge.networks.unit import attenuation_unit
 from tomopy_edge.readers import open_scan
-from tomopy_edge.simulation import files, pairs
+from tomopy_edge.simulation import files, pair_files, pairs
 from tomopy_edge.simulation.phantoms import KINDS
 from tomopy_edge.simulation.pieces import Phantom, Shape, pieces
 from tomopy_edge.simulation.scans import Exposure, expose
@@ -101,7 +101,7 @@ def test_a_seed_gives_the_same_file(tmp_path, what):
 
 def test_more_pairs_begin_with_the_same_ones(tmp_path):
     for count in (1, 2):
-        files.write_pairs(tmp_path / f"{count}.h5", count=count, held_out=1, columns=128, seed=2, ncore=1)
+        pair_files.write_pairs(tmp_path / f"{count}.h5", count=count, held_out=1, columns=128, seed=2, ncore=1)
     few, many = contents(tmp_path / "1.h5"), contents(tmp_path / "2.h5")
     assert np.array_equal(few["train_ns"][0], many["train_ns"][0])
     assert np.array_equal(few["test_ns"], many["test_ns"])
@@ -117,8 +117,8 @@ def test_all_cores_draw_pairs_at_once(tmp_path, monkeypatch):
         together.wait()
         return pairs.Pair(*(np.zeros((columns, columns, *more), np.float32) for more in ((3,), ())), 1.0, "foam", 0.0)
 
-    monkeypatch.setattr(files, "draw_pair", met)
-    files.write_pairs(tmp_path / "p.h5", count=2 * cores, held_out=cores, columns=16, seed=1, ncore=cores)
+    monkeypatch.setattr(pair_files, "draw_pair", met)
+    pair_files.write_pairs(tmp_path / "p.h5", count=2 * cores, held_out=cores, columns=16, seed=1, ncore=cores)
 
 
 def test_a_pair_is_in_the_unit_of_its_own_noisy_slices(pair):
@@ -188,7 +188,7 @@ def test_a_seed_whose_scans_judge_networks_is_refused(tmp_path):
 
 
 def test_more_pairs_than_a_file_has_seeds_for_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(files, "SEEDS", 2)
+    monkeypatch.setattr(pair_files, "SEEDS", 2)
     with pytest.raises(DataError, match="a file holds at most 1 pairs of each part, got 2, 1"):
         command("pairs", tmp_path / "pairs.h5", "--columns", 64, "--count", 2, "--held-out", 1)
     assert list(tmp_path.iterdir()) == []
@@ -230,8 +230,8 @@ def test_float16_keeps_values_just_below_a_power_of_two(tmp_path, monkeypatch):
     values = np.random.default_rng(1).random((64, 64)).astype(np.float32)
     values[:, ::7], values[0, 0] = 0.4999987, 1e-6
     almost = pairs.Pair(np.repeat(values[..., None], 3, 2), values, 1.0, "foam", 0.1)
-    monkeypatch.setattr(files, "draw_pair", lambda *_, **__: almost)
-    files.write_pairs(tmp_path / "pairs.h5", count=1, held_out=1, columns=64, seed=1, ncore=1)
+    monkeypatch.setattr(pair_files, "draw_pair", lambda *_, **__: almost)
+    pair_files.write_pairs(tmp_path / "pairs.h5", count=1, held_out=1, columns=64, seed=1, ncore=1)
     written = contents(tmp_path / "pairs.h5")
     np.testing.assert_allclose(written["train_gt"][0], values, atol=1e-3)
     np.testing.assert_allclose(written["test_ns"][0], almost.noisy, atol=1e-3)
@@ -259,9 +259,15 @@ def test_nothing_half_written_is_left_behind(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_is_not_there_is_told(tmp_path):
-    with pytest.raises(OutputError, match="cannot be written"):
-        command("scan", tmp_path / "no" / "scan.h5", "--columns", 64, "--rows", 1, "--angles", 4)
+def test_the_folder_of_a_file_is_made(tmp_path):
+    command("scan", tmp_path / "some" / "new" / "scan.h5", "--columns", 64, "--rows", 1, "--angles", 4)
+    assert h5py.is_hdf5(tmp_path / "some" / "new" / "scan.h5")
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match=r"scan\.h5: cannot be written: .*file"):
+        command("scan", tmp_path / "file" / "scan.h5", "--columns", 64, "--rows", 1, "--angles", 4)
 
 
 def test_an_impossible_exposure_is_a_fault_of_the_user(tmp_path):

@@ -9,7 +9,7 @@ import pytest
 from tomopy_edge.errors import DataError
 from tomopy_edge.shipped import shipped
 from tomopy_edge.simulation import test_set
-from tomopy_edge.simulation.files import RESERVED, SEEDS
+from tomopy_edge.simulation.pair_files import RESERVED, SEEDS
 from tomopy_edge.simulation.phantoms import KINDS
 
 SHIPPED = shipped("models") / "test_set.json"

@@ -39,7 +39,7 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     scan = what.add_parser(
         "scan",
         help="one scan as a DataExchange file",
-        description="Write one scan as a DataExchange file, with its truth in /simulated/truth, a few rows after the other.",
+        description="Write one scan as a DataExchange file, with its truth in /simulated/truth.",
     )
     _add_shared_flags(scan, columns=1024)
     scan.add_argument("--rows", type=positive, default=3, help="detector rows (default: 3)")
@@ -127,7 +127,7 @@ def run_scan(args: argparse.Namespace) -> int:
 
 def run_pairs(args: argparse.Namespace) -> int:
     """Simulate pairs and write them."""
-    from tomopy_edge.simulation.files import write_pairs
+    from tomopy_edge.simulation.pair_files import write_pairs
 
     write_pairs(
         args.output,

@@ -76,26 +76,48 @@ def _prepared(path: Path) -> Float32:
     return np.asarray(np.maximum((calm - empty) / (full - empty), 0), np.float32)
 
 
-def cut(rng: np.random.Generator, volume: VoxelVolume, radius: float, rows: int, size: int) -> Float32:
+@dataclass(frozen=True)
+class Cut:
+    """Adjacent slices through a volume, which are sampled when they are asked for.
+
+    Attributes
+    ----------
+    density : (z, y, x), of the volume
+    first, steps : where in it the slices lie; see `voxel_kernels.sample_volume`
+    shape : (z, y, x) of the slices
+    outline : (y, x), the share of each pixel that is cut out
+    """
+
+    density: Float32
+    first: Float64
+    steps: Float64
+    shape: tuple[int, int, int]
+    outline: Float32
+
+    def __getitem__(self, rows: slice) -> Float32:
+        """Return some slices, (z, y, x), relative attenuation."""
+        from tomopy_edge.simulation.voxel_kernels import sample_volume
+
+        count, *sides = self.shape
+        chosen = range(count)[rows]
+        slices = np.empty((len(chosen), *sides), np.float32)
+        sample_volume(self.density, self.first + chosen.start * self.steps[0], self.steps, slices)
+        slices *= self.outline
+        return slices
+
+
+def cut(rng: np.random.Generator, volume: VoxelVolume, radius: float, rows: int, size: int) -> Cut:
     """Return adjacent slices through a volume at a random place, angle and scale, mirrored beyond its faces.
 
     Parameters
     ----------
     radius : pixels, of the lumpy disc that is cut out of it
     rows, size : slices, and pixels along each side of one
-
-    Returns
-    -------
-    (z, y, x), relative attenuation
     """
-    from tomopy_edge.simulation.voxel_kernels import sample_volume
-
     steps = _turned(rng) / math.exp(rng.uniform(*np.log(MAGNIFIED)))
     middle = rng.uniform(0.2, 0.8, 3) * volume.density.shape
     first = middle - (rows // 2 * steps[0] + size / 2 * steps[1] + size / 2 * steps[2])
-    slices = np.empty((rows, size, size), np.float32)
-    sample_volume(volume.density, first, steps, slices)
-    return slices * outline(rng, radius, size)
+    return Cut(volume.density, first, steps, (rows, size, size), outline(rng, radius, size))
 
 
 def _turned(rng: np.random.Generator) -> Float64:

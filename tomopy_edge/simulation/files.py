@@ -1,45 +1,45 @@
-"""Simulated scans and pairs on disk: whole or not there at all, with what is needed to make them again."""
+"""Simulated scans on disk: whole or not there at all, with their truth and what is needed to make them again."""
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
-from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
-from tomopy_edge.errors import DataError, OutputError
+from tomopy_edge.data import Float32, Scan
+from tomopy_edge.errors import OutputError
+from tomopy_edge.memory import free_memory, spare_memory
 from tomopy_edge.progress import track
-from tomopy_edge.simulation.anatomy import VoxelVolume
-from tomopy_edge.simulation.pairs import ROWS, Pair, draw_pair
-from tomopy_edge.simulation.scans import SimulatedScan
+from tomopy_edge.simulation.scans import Acquisition, SimulatedScan
 from tomopy_edge.writers.failures import told
 
 if TYPE_CHECKING:
     import h5py
 
+Seed = TypeVar("Seed")
+Drawn = TypeVar("Drawn")
+
 PIXEL_SIZE = 1.0
 """Micrometres that a simulated pixel is said to have; nothing else depends on it."""
 
-SEEDS = 1_000_000
-"""Seeds that belong to one file of pairs: the first half judges, the second trains."""
-
-RESERVED = range(900_000_000, 1_000_000_000)
-"""Seeds of scans that judge networks: no pairs are drawn with them."""
-
-AHEAD = 2
-"""Pairs for each thread that are computed before they are asked for."""
+SPENT = 0.7
+"""Of the memory that is free, what bands of a scan may take."""
 
 
 @contextmanager
 def new_hdf5(path: Path, *, overwrite: bool = False) -> Iterator[h5py.File]:
     """Yield an HDF5 file to write, which becomes `path` when all went well and is removed when not.
+
+    The folder that it lies in is made.
 
     Raises
     ------
@@ -50,114 +50,172 @@ def new_hdf5(path: Path, *, overwrite: bool = False) -> Iterator[h5py.File]:
     if path.exists() and not overwrite:
         raise OutputError(f"{path}: exists; choose another name, or replace it with --overwrite")
     part = path.with_name(f"{path.name}.part")
+    made = [parent for parent in path.parents if not parent.exists()]
     with told(path):
         try:
-            with h5py.File(part, "w") as file:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with h5py.File(_created(part)) as file:
                 yield file
             part.replace(path)
         except BaseException:
-            part.unlink(missing_ok=True)
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
+                for parent in made:
+                    parent.rmdir()
             raise
 
 
+def _created(path: Path) -> h5py.h5f.FileID:
+    from h5py import h5f, h5p
+
+    access = h5p.create(h5p.FILE_ACCESS)
+    access.set_fclose_degree(h5f.CLOSE_STRONG)
+    # Rows of an image are shorter than HDF5's buffer: each would be read back, with its surroundings, to be written.
+    access.set_sieve_buf_size(1)
+    return h5f.create(os.fsencode(path), h5f.ACC_TRUNC, fapl=access)
+
+
+class Band(NamedTuple):
+    """Adjacent rows of a scan that are to be written.
+
+    Attributes
+    ----------
+    scan : their counts
+    truths : their slices (y, x), in the order of the rows; empty where there are to be none
+    """
+
+    scan: Scan
+    truths: Iterable[Float32]
+
+
 def write_scan(path: Path, simulated: SimulatedScan, *, command: str = "", overwrite: bool = False) -> None:
-    """Write a simulated scan as a DataExchange file, with its truth under `/simulated`.
+    """Write a simulated scan as a DataExchange file, with its truth under `/simulated`; see `stream_scan`."""
+    rows = simulated.scan.projections.shape[1]
+    with new_hdf5(path, overwrite=overwrite) as file:
+        _lay_out(path, file, simulated, simulated.scan.projections.shape[1:], command=command, truth=True)
+        _write(file, [Band(simulated.scan, _truths(simulated, rows))], rows)
+
+
+def stream_scan(
+    path: Path,
+    acquisition: Acquisition,
+    *,
+    ncore: int,
+    truth: bool = True,
+    command: str = "",
+    overwrite: bool = False,
+) -> None:
+    """Take a scan and write it as a DataExchange file, a few rows after the other.
 
     `/simulated/truth` is (z, y, x), attenuation per pixel: one slice for each row of the scan, placed as the project's
     FBP places it. `/simulated` carries the attributes `center`, `kind`, `command` and those of the exposure.
-    """
-    scan = simulated.scan
-    rows = scan.projections.shape[1]
-    with new_hdf5(path, overwrite=overwrite) as file:
-        file["implements"] = "exchange:measurement:simulated"
-        exchange = file.create_group("exchange")
-        exchange["data"], exchange["data_white"], exchange["data_dark"] = scan.projections, scan.flats, scan.darks
-        exchange["data"].attrs.update({"axes": "theta:y:x", "units": "counts"})
-        exchange["theta"] = np.rad2deg(scan.theta)
-        exchange["theta"].attrs["units"] = "deg"
-        file["/measurement/instrument/detector/pixel_size_um"] = PIXEL_SIZE
-        group = file.create_group("simulated")
-        group.attrs.update({"center": simulated.center, "kind": simulated.phantom.kind, "command": command})
-        group.attrs.update(asdict(simulated.exposure))
-        columns = scan.projections.shape[2]
-        truth = group.create_dataset("truth", (rows, columns, columns), "f4", chunks=(1, columns, columns))
-        truth.attrs.update({"axes": "z:y:x", "units": "attenuation per pixel"})
-        for row in track(range(rows), total=rows, what="slices of the truth"):
-            truth[row] = simulated.truth(row - rows // 2)
-
-
-def write_pairs(
-    path: Path,
-    *,
-    count: int,
-    held_out: int,
-    columns: int,
-    seed: int,
-    ncore: int,
-    volumes: Sequence[VoxelVolume] = (),
-    overwrite: bool = False,
-) -> None:
-    """Write pairs for training, and others held out for judging it, to an HDF5 file, one by one.
-
-    The datasets are `train_ns` and `test_ns`, (pair, y, x, 3), noisy; `train_gt` and `test_gt`, (pair, y, x), truth;
-    all float16, in network units. `train_noise` and `test_noise` hold each pair's noise, `train_kind` and `test_kind`
-    its phantom.
 
     Parameters
     ----------
     path : of the file
-    count, held_out : pairs for training and for judging
-    columns : rows and columns of the slices
-    seed : of everything; a pair depends on it and on the pair's number only, not on `count` or `ncore`
-    ncore : threads
-    volumes : real objects that a share of the pairs is cut from; their names are kept in the file's attributes
+    acquisition : the scan
+    ncore : threads; fewer where there is not the memory for as many
+    truth : whether the truth is written, which takes more room than the counts where there are few angles
+    command : what the user typed
     overwrite : whether an older file is replaced
 
     Raises
     ------
-    DataError : where the seeds of these pairs are not theirs alone
-    OutputError : where there is such a file already, or it cannot be written
+    OutputError : where there is such a file already, it cannot be written, or the disk has no room for it
     """
-    import h5py
+    rows, columns = acquisition.rows, acquisition.columns
+    free = free_memory()
+    threads = max(1, min(ncore, int(SPENT * free / acquisition.footprint(truth=truth))))
+    spare_memory(free)
 
-    _check_seeds(seed, count, held_out)
-    with new_hdf5(path, overwrite=overwrite) as file, ThreadPoolExecutor(ncore) as pool:
-        file.attrs.update({"seed": seed, "columns": columns, "made_by": "tomopy-edge simulate pairs"})
-        file.attrs["volumes"] = [volume.name for volume in volumes]
-        first = seed * SEEDS
-        for part, number in (("test", held_out), ("train", count)):
-            noisy = file.create_dataset(
-                f"{part}_ns", (number, columns, columns, ROWS), "f2", chunks=_chunk(columns, ROWS)
-            )
-            truth = file.create_dataset(f"{part}_gt", (number, columns, columns), "f2", chunks=_chunk(columns))
-            noise = file.create_dataset(f"{part}_noise", (number,), "f4")
-            kind = file.create_dataset(f"{part}_kind", (number,), h5py.string_dtype())
-            seeds = range(first, first + number)
-            drawn = in_order(pool, partial(draw_pair, columns=columns, volumes=volumes), seeds, AHEAD * ncore)
-            for i, pair in enumerate(track(drawn, total=number, what=f"pairs to {part}")):
-                # Rounded by numpy: HDF5's own conversion, once it met a tiny value, makes 0.25 of 0.4999987.
-                noisy[i], truth[i] = pair.noisy.astype(np.float16), pair.truth.astype(np.float16)
-                noise[i], kind[i] = pair.noise, pair.kind
-            first += SEEDS // 2
+    def take(number: int) -> Band:
+        simulated = acquisition.take(number)
+        return Band(simulated.scan, list(_truths(simulated, rows)) if truth else ())
+
+    # On ctrl-C the file goes at once; the threads may take a while yet.
+    with ThreadPoolExecutor(threads) as pool, new_hdf5(path, overwrite=overwrite) as file:
+        _lay_out(path, file, acquisition, (rows, columns), command=command, truth=truth)
+        _write(file, in_order(pool, take, range(len(acquisition.chances)), threads), rows)
 
 
-def _check_seeds(seed: int, count: int, held_out: int) -> None:
-    if seed < 0:
-        raise DataError(f"simulate pairs: seed: must not be negative, got {seed}")
-    if max(count, held_out) > SEEDS // 2:
-        raise DataError(
-            f"simulate pairs: a file holds at most {SEEDS // 2} pairs of each part, got {count}, {held_out}"
+def _truths(simulated: SimulatedScan, rows: int) -> Iterator[Float32]:
+    first, count = simulated.scan.first_row, simulated.scan.projections.shape[1]
+    return (simulated.truth(row - rows // 2) for row in range(first, first + count))
+
+
+def _lay_out(
+    path: Path,
+    file: h5py.File,
+    taken: SimulatedScan | Acquisition,
+    shape: tuple[int, ...],
+    *,
+    command: str,
+    truth: bool,
+) -> None:
+    """Write all that a scan of a detector of (row, column) pixels holds but for counts and truth, which get datasets.
+
+    Raises
+    ------
+    OutputError : where the disk has no room for them
+    """
+    exposure, (rows, columns) = taken.exposure, shape
+    frames = {"data": exposure.angles, "data_white": exposure.flats, "data_dark": exposure.darks}
+    true = 4 * rows * columns**2 if truth else 0
+    needed, free = (
+        sum(frames.values()) * rows * columns * exposure.dtype.itemsize + true,
+        shutil.disk_usage(path.parent).free,
+    )
+    if needed > free:
+        hint = f", {true / 1e9:.1f} GB of them for the truth, which --no-truth leaves out" if truth else ""
+        raise OutputError(
+            f"{path}: the scan needs {needed / 1e9:.1f} GB{hint}, and the disk has {free / 1e9:.1f} GB free; make "
+            "room, or write somewhere else"
         )
-    if seed * SEEDS in RESERVED:
-        first, last = RESERVED.start // SEEDS, RESERVED[-1] // SEEDS
-        raise DataError(f"simulate pairs: seed: {first} to {last} are kept for scans that judge networks, got {seed}")
+    _reserve(file, needed)
+    file["implements"] = "exchange:measurement:simulated"
+    exchange = file.create_group("exchange")
+    for name, number in frames.items():
+        exchange.create_dataset(name, (number, rows, columns), exposure.dtype)
+    exchange["data"].attrs.update({"axes": "theta:y:x", "units": "counts"})
+    theta = taken.scan.theta if isinstance(taken, SimulatedScan) else taken.theta
+    exchange["theta"] = np.rad2deg(theta)
+    exchange["theta"].attrs["units"] = "deg"
+    file["/measurement/instrument/detector/pixel_size_um"] = PIXEL_SIZE
+    group = file.create_group("simulated")
+    group.attrs.update({"center": taken.center, "kind": taken.phantom.kind, "command": command})
+    group.attrs.update(asdict(exposure))
+    if truth:
+        slices = group.create_dataset("truth", (rows, columns, columns), "f4")
+        slices.attrs.update({"axes": "z:y:x", "units": "attenuation per pixel"})
+    for dataset in [*(exchange[name] for name in frames), *([group["truth"]] if truth else [])]:
+        # A place in the file is given to a dataset when it is first written to.
+        dataset[-1, -1, -1] = 0
+    file.flush()
 
 
-def _chunk(columns: int, *channels: int) -> tuple[int, ...]:
-    return (1, min(columns, 128), min(columns, 128), *channels)
+def _reserve(file: h5py.File, needed: int) -> None:
+    """Take so many bytes of the disk for a new file at once: HDF5 that finds no room later ends the process."""
+    file.flush()
+    if hasattr(os, "posix_fallocate"):
+        with Path(file.filename).open("r+b") as whole:
+            os.posix_fallocate(whole.fileno(), 0, needed)
 
 
-def in_order(pool: ThreadPoolExecutor, draw: Callable[[int], Pair], seeds: Iterable[int], most: int) -> Iterator[Pair]:
+def _write(file: h5py.File, bands: Iterable[Band], rows: int) -> None:
+    """Write the counts and the truth of bands that follow each other."""
+    exchange = file["exchange"]
+    for band in track(bands, total=rows, what="rows", size=lambda band: band.scan.projections.shape[1]):
+        first, count = band.scan.first_row, band.scan.projections.shape[1]
+        exchange["data"][:, first : first + count] = band.scan.projections
+        exchange["data_white"][:, first : first + count] = band.scan.flats
+        exchange["data_dark"][:, first : first + count] = band.scan.darks
+        for row, truth in enumerate(band.truths, first):
+            file["simulated/truth"][row] = truth
+
+
+def in_order(
+    pool: ThreadPoolExecutor, draw: Callable[[Seed], Drawn], seeds: Iterable[Seed], most: int
+) -> Iterator[Drawn]:
     """Yield `draw(seed)` in the order of the seeds, at most so many computed ahead, so that memory holds only a few."""
     waiting = iter(seeds)
     ahead = deque(pool.submit(draw, seed) for seed in islice(waiting, most))

@@ -17,7 +17,7 @@ from tomopy_edge.simulation.matter import body, ellipses, foam, grains, layers, 
 from tomopy_edge.simulation.pieces import Phantom, Pieces, Shape, pick, pieces, section
 from tomopy_edge.simulation.placing import Numbers, chance
 from tomopy_edge.simulation.porous import rock
-from tomopy_edge.simulation.voxels import Voxels
+from tomopy_edge.simulation.voxels import Stack, Voxels
 
 Feature = Callable[[np.random.Generator, float], Pieces]
 """Draws one sort of matter for a body of a given radius, pixels."""
@@ -87,7 +87,7 @@ def draw_phantom(
     if kind in ("rock", VOLUME):
         size = max(columns, 2 * math.ceil(radius + 2))
         chosen = volumes[int(rng.integers(len(volumes)))] if kind == VOLUME else None
-        slices = rock(rng, radius, rows, size) if chosen is None else cut(rng, chosen, radius, rows, size)
+        slices: Stack = rock(rng, radius, rows, size) if chosen is None else cut(rng, chosen, radius, rows, size)
         return with_flaws(rng, Phantom(kind, pieces(0, Shape.BOX), Voxels(slices)), radius, flawed)
     flat = float(rng.uniform(0.7, 1.0))
     names = [kind] if kind in FEATURES else list(rng.choice(list(FEATURES), PARTS[kind], replace=False))

@@ -54,6 +54,10 @@ PIECE = np.dtype(
 
 Pieces = NDArray[np.void]
 
+MIRRORED = 32
+"""Rows from the middle one, beyond which matter goes on as its own mirror image, and so on: pieces are scattered near
+the middle, and what drifts from row to row must not leave the object."""
+
 
 def pieces(count: int, shape: Shape, **fields: Any) -> Pieces:
     """Return `count` pieces of one shape; each field is one number for all of them, or an array of one for each.
@@ -106,13 +110,20 @@ class Phantom:
     matter: Pieces
     voxels: Voxels | None = None
 
-    def line_integrals(self, theta: NDArray[np.float64], rows: int, columns: int, center: float) -> NDArray[np.float32]:
+    def slab(self, heights: range) -> Phantom:
+        """Return the phantom with only those of its voxels that lie at some heights z, in memory."""
+        return self if self.voxels is None else replace(self, voxels=self.voxels.slab(heights))
+
+    def line_integrals(
+        self, theta: NDArray[np.float64], rows: int | range, columns: int, center: float
+    ) -> NDArray[np.float32]:
         """Return the exact line integrals of attenuation, row by row as a detector would see them.
 
         Parameters
         ----------
         theta : (angle,), radians
-        rows, columns : detector pixels; the middle row looks at z = 0
+        rows : detector pixels, the middle row of which looks at z = 0; or the heights z that rows look at
+        columns : detector pixels
         center : column of the rotation axis
 
         Returns
@@ -121,12 +132,13 @@ class Phantom:
         """
         from tomopy_edge.simulation.kernels import add_projections
 
+        heights = heights_of(rows) if isinstance(rows, int) else rows
         if self.voxels is None:
-            projected = np.zeros((rows, len(theta), columns), np.float32)
+            projected = np.zeros((len(heights), len(theta), columns), np.float32)
         else:
-            projected = self.voxels.line_integrals(theta, rows, columns, center)
-        for row in range(rows):
-            add_projections(section(self.matter, row - rows // 2), np.cos(theta), np.sin(theta), center, projected[row])
+            projected = self.voxels.line_integrals(theta, heights, columns, center)
+        for z, row in zip(heights, projected, strict=True):
+            add_projections(section(self.matter, mirrored(z)), np.cos(theta), np.sin(theta), center, row)
         return projected
 
     def slice_at(self, z: float, size: int, fineness: int = 4) -> NDArray[np.float32]:
@@ -143,7 +155,7 @@ class Phantom:
 
         truth = np.zeros((size, size), np.float32) if self.voxels is None else self.voxels.at(z, size)
         axis = axis_of(size)
-        add_slice(section(self.matter, z), axis, size - 1 - axis, fineness, truth)
+        add_slice(section(self.matter, mirrored(z)), axis, size - 1 - axis, fineness, truth)
         return truth
 
     def scaled(self, absorption: float, columns: int) -> Phantom:
@@ -154,5 +166,18 @@ class Phantom:
             raise ValueError(f"the phantom {self.kind!r} absorbs nothing in its middle row")
         matter = self.matter.copy()
         matter["attenuation"] *= absorption / largest
-        voxels = None if self.voxels is None else Voxels(self.voxels.slices * np.float32(absorption / largest))
+        voxels = self.voxels and replace(self.voxels, scale=self.voxels.scale * absorption / largest)
         return replace(self, matter=matter, voxels=voxels)
+
+
+def mirrored(z: float) -> float:
+    """Return the height, at most `MIRRORED` from 0, whose matter height `z` shows."""
+    if abs(z) <= MIRRORED:
+        return z
+    turned = (z + MIRRORED) % (4 * MIRRORED)
+    return min(turned, 4 * MIRRORED - turned) - MIRRORED
+
+
+def heights_of(rows: int) -> range:
+    """Return the heights z that so many detector rows look at: the middle one at 0."""
+    return range(-(rows // 2), rows - rows // 2)

@@ -16,7 +16,7 @@ from tomopy_edge.errors import DataError
 from tomopy_edge.fbp import FilteredBackProjection
 from tomopy_edge.options import options
 from tomopy_edge.simulation.details import DETAILS, FIELDS, draw_details
-from tomopy_edge.simulation.files import RESERVED
+from tomopy_edge.simulation.pair_files import RESERVED
 from tomopy_edge.simulation.pairs import ROWS, truth_within
 from tomopy_edge.simulation.phantoms import KINDS, draw_phantom
 from tomopy_edge.simulation.scans import Exposure, SimulatedScan, expose

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +20,22 @@ REACH = 2
 TOGETHER = 3
 """Rows that are projected at once; more would only take memory."""
 
+LARGE = 1024
+"""Pixels: of slices wider than this, one is projected at once."""
+
 SHAPE = math.pi * math.sqrt((2 * REACH / OVERSAMPLING * (OVERSAMPLING - 0.5)) ** 2 - 0.8)
 """Of the Kaiser-Bessel window: the best for this reach and oversampling (Beatty et al., 2005)."""
+
+
+class Stack(Protocol):
+    """Adjacent slices of an object, (z, y, x), square, float32: an array, or what makes some of them when asked."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(z, y, x) of all of them."""
+
+    def __getitem__(self, rows: slice, /) -> Float32:
+        """Return some of the slices, (z, y, x)."""
 
 
 @dataclass(frozen=True)
@@ -33,11 +48,36 @@ class Voxels:
 
     Attributes
     ----------
-    slices : (z, y, x), attenuation per pixel, square; zero toward the edges. The rotation axis lies where
-        `Phantom.slice_at` has it, the middle slice at z = 0.
+    slices : (z, y, x), relative attenuation, square; zero toward the edges. The rotation axis lies where
+        `Phantom.slice_at` has it.
+    scale : attenuation per pixel where `slices` is 1
+    below : how many of the slices lie below z = 0; None where the middle one lies there
     """
 
-    slices: Float32
+    slices: Stack
+    scale: float = 1.0
+    below: int | None = None
+
+    def slab(self, heights: range) -> Voxels:
+        """Return some adjacent slices alone, in memory.
+
+        Raises
+        ------
+        ValueError : where there are none
+        """
+        count, _, _ = self.slices.shape
+        first = heights.start + (count // 2 if self.below is None else self.below)
+        if first < 0 or first + len(heights) > count:
+            raise ValueError(
+                f"rows: there are voxels for {count} detector rows, not for those from z = {heights.start} "
+                f"to {heights[-1]}"
+            )
+        kept = self.slices[first : first + len(heights)] * np.float32(self.scale)
+        return Voxels(kept, below=-heights.start)
+
+    def _at(self, z: float) -> Float32:
+        level = round(z)
+        return np.asarray(self.slab(range(level, level + 1)).slices[:][0], np.float32)
 
     def at(self, z: float, size: int) -> Float32:
         """Return the slice at row `z` from the middle, cut or padded to (size, size).
@@ -46,10 +86,7 @@ class Voxels:
         ------
         ValueError : where there is none
         """
-        index = round(z) + len(self.slices) // 2
-        if not 0 <= index < len(self.slices):
-            raise ValueError(f"z: there are voxels for {len(self.slices)} detector rows, none at {z:g}")
-        whole = self.slices[index]
+        whole = self._at(z)
         extent = len(whole)
         left = axis_of(size) - axis_of(extent)
         top = size - extent - left
@@ -60,31 +97,37 @@ class Voxels:
 
     def density_at(self, x: Float64, y: Float64) -> Float64:
         """Return the attenuation of the middle slice at points (x, y) from the rotation axis."""
-        extent = self.slices.shape[1]
+        middle = self._at(0)
+        extent = len(middle)
         column = np.rint(x).astype(int) + axis_of(extent)
         row = extent - 1 - axis_of(extent) - np.rint(y).astype(int)
         there = (column >= 0) & (column < extent) & (row >= 0) & (row < extent)
-        held = self.slices[len(self.slices) // 2][np.where(there, row, 0), np.where(there, column, 0)]
+        held = middle[np.where(there, row, 0), np.where(there, column, 0)]
         return np.where(there, held, 0.0).astype(np.float64)
 
-    def line_integrals(self, theta: Float64, rows: int, columns: int, center: float) -> Float32:
-        """Return (row, angle, column) line integrals of the middle `rows` slices.
+    def footprint(self, angles: int, columns: int) -> int:
+        """Return about how many bytes of memory projecting takes at most."""
+        extent = self.slices.shape[1]
+        together = 1 if extent > LARGE else TOGETHER
+        return together * (16 * (OVERSAMPLING * extent) ** 2 + 16 * angles * (columns + math.ceil(1.5 * extent)))
+
+    def line_integrals(self, theta: Float64, heights: range, columns: int, center: float) -> Float32:
+        """Return (row, angle, column) line integrals of the slices at some heights z.
 
         Raises
         ------
-        ValueError : where there are not as many slices
+        ValueError : where there are no such slices
         """
         from scipy import fft
 
-        first = len(self.slices) // 2 - rows // 2
-        if first < 0 or first + rows > len(self.slices):
-            raise ValueError(f"rows: there are voxels for {len(self.slices)} detector rows, not for {rows}")
+        extent = self.slices.shape[1]
         # Long enough for what lies outside the field of view not to come round into it.
-        length = fft.next_fast_len(columns + math.ceil(1.5 * self.slices.shape[1]), real=True)
+        length = fft.next_fast_len(columns + math.ceil(1.5 * extent), real=True)
         length += length % 2
-        projected = np.empty((rows, len(theta), columns), np.float32)
-        for row in range(0, rows, TOGETHER):
-            some = self.slices[first + row : first + min(row + TOGETHER, rows)]
+        together = 1 if extent > LARGE else TOGETHER
+        projected = np.empty((len(heights), len(theta), columns), np.float32)
+        for row in range(0, len(heights), together):
+            some = self.slab(heights[row : row + together]).slices[:]
             projected[row : row + len(some)] = _lines(some, theta, length, center)[..., :columns]
         return projected
 
