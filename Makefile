@@ -15,7 +15,7 @@ RECIPE ?= recipes/quickstart.yaml
 # A scan given by the user is not written beside, so that trying it out leaves no traces there.
 OUTPUT ?= $(DEMO)/$(basename $(notdir $(SCAN)))_rec
 
-.PHONY: demo test lint types tests test-aarch64 test-small reference bench clean
+.PHONY: demo test lint types tests test-aarch64 test-small reference bench fuzz clean
 
 demo: $(BIN)/.installed $(SCAN)
 	$(BIN)/tomopy-edge run $(RECIPE) $(SCAN) --output $(OUTPUT) --overwrite
@@ -64,6 +64,10 @@ $(BIN)/.installed: pyproject.toml | $(BIN)/python
 $(BIN)/.installed-test: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable '.[cluster,compressed,onnx,openvino,test,train,zarr]'
 	touch $@ $(BIN)/.installed
+
+CASES = 100000
+fuzz: $(BIN)/.installed-test
+	for target in recipes scans networks; do $(BIN)/python -m tests.fuzz --target $$target --cases $(CASES) || exit 1; done
 
 clean:
 	rm -rf .venv $(DEMO) .mypy_cache .pytest_cache .ruff_cache .hypothesis

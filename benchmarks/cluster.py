@@ -36,6 +36,9 @@ from tomopy_edge.rows_left import Failure
 from tomopy_edge.run_scan import run
 from tomopy_edge.writers.ledger import Ledger
 
+LOT = 16
+"""Rows that a worker is given at a time, be they one or more: the fewer, the more often a network is opened."""
+
 NEWS = 2
 """Slices that a worker tells of at a time."""
 
@@ -52,7 +55,9 @@ class Running(Contestant):
 
     def take(self) -> None:
         """Run the recipe."""
-        options = None if self._crew is None else ClusterOptions(kind="running", address=self._crew.address)
+        options = None
+        if self._crew is not None:
+            options = ClusterOptions(kind="running", address=self._crew.address, rows=LOT)
         self.report = run(self._recipe, self._scan, self._output, overwrite=True, cluster=options).report
 
     def take_turn(self) -> None:

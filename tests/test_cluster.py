@@ -232,8 +232,8 @@ def test_jobs_of_a_batch_system_make_the_slices(kind, mark, scan, whole, sbatch,
 
 
 class Flags:
-    def __init__(self, cluster=None, workers=None):
-        self.cluster, self.workers = cluster, workers
+    def __init__(self, cluster=None, workers=None, ncore=None):
+        self.cluster, self.workers, self.ncore = cluster, workers, ncore
 
 
 def test_the_command_line_says_where_slices_are_made(catalogue):
@@ -243,6 +243,8 @@ def test_the_command_line_says_where_slices_are_made(catalogue):
     assert cluster_of(Flags("described"), plain) == ClusterOptions()
     assert cluster_of(Flags("described"), described) == ClusterOptions(workers=3, patience=9.0)
     assert cluster_of(Flags("described", 5), described).workers == 5
+    assert cluster_of(Flags("described", ncore=4), described).cores == 4
+    assert cluster_of(Flags("tcp://head:8786", ncore=4), plain).cores == 4
     running = cluster_of(Flags("tcp://head:8786"), described)
     assert (running.kind, running.address, running.patience) == ("running", "tcp://head:8786", 9.0)
     with pytest.raises(DataError, match="of no use without --cluster"):

@@ -348,3 +348,16 @@ def test_whatever_workers_do_each_row_is_made_once_or_given_up(data, rows, size,
     assert set(done) | set(failed) == set(range(rows))
     assert not set(done) & set(failed)
     assert max(done.values(), default=1) == 1
+
+
+def test_a_disk_that_one_worker_cannot_write_to_ends_no_run_where_another_can(clock):
+    def act(worker, piece):
+        if worker == "a" and piece.first == 0 and piece.last == 4:
+            yield "dies"
+        elif worker == "b":
+            yield made(worker, [], fault="out: read-only", fatal="output")
+        else:
+            yield from all_of(worker, piece)
+
+    done, *_ = dealt(clock, "ab", act, [(0, 4), (4, 8)])
+    assert done == Counter(range(8))

@@ -47,9 +47,18 @@ def test_a_fault_is_told_with_its_place(raw, told, catalogue):
     assert told in str(fault.value)
 
 
-@pytest.mark.parametrize("wrong", ["a\nrm -r ~", "$(id)", "`id`", "a'b", "a&&b", "a|b", "a>b"])
+@pytest.mark.parametrize("wrong", ["a\nrm -r ~", "$(id)", "`id`", "a'b", "a&&b", "a|b", "a>b", "a; id", "a b", "../a"])
 def test_what_becomes_a_line_of_a_script_is_nothing_that_a_shell_could_run(wrong):
-    with pytest.raises(ValueError, match="queue: may hold letters"):
-        ClusterOptions(kind="slurm", workers=1, memory="1 GB", queue=wrong)
-    with pytest.raises(ValueError, match="directives: may hold letters"):
-        ClusterOptions(kind="pbs", workers=1, memory="1 GB", directives=("--gres=gpu:1", wrong))
+    for name in ("queue", "account", "interface", "walltime", "memory"):
+        with pytest.raises(ValueError, match=f"{name}: "):
+            ClusterOptions(**{"kind": "slurm", "workers": 1, "memory": "1 GB", name: wrong})
+
+
+@pytest.mark.parametrize(
+    "wrong", ["--export=ALL,LD_PRELOAD=/tmp/x", "--output=/home/me/.bashrc", "-S /tmp/shell", "--gres=$(id)"]
+)
+def test_directives_ask_for_machines_and_for_nothing_else(wrong):
+    with pytest.raises(ValueError, match="directives: "):
+        ClusterOptions(
+            kind="slurm", workers=1, memory="1 GB", directives=("--gres=gpu:1", "-l select=1:ngpus=1", wrong)
+        )

@@ -276,3 +276,37 @@ def test_an_inference_that_fails_is_told_with_what_ran_it(monkeypatch, said, tol
     monkeypatch.setattr(backend._interpreter, "invoke", fail)
     with pytest.raises(BackendError, match=rf"LiteRT .* 1 thread: inference failed: .*{told}"):
         backend.infer(reference_tiles(backend.ends))
+
+
+def changed(tmp_path, change):
+    """A small network with its file's objects changed."""
+    model = flatbuffer_utils.read_model_from_bytearray(bytearray(small_network().read_bytes()))
+    change(model.subgraphs[0].operators)
+    path = tmp_path / "changed.tflite"
+    path.write_bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+    return path
+
+
+def left_out(operator, i):
+    return lambda operators: operators[operator].inputs.__setitem__(i, -1)
+
+
+@pytest.mark.parametrize("change", [left_out(0, 1), left_out(2, 0)], ids=["kernel", "what is added"])
+def test_a_network_that_lacks_an_input_is_refused_as_litert_would_crash(tmp_path, change):
+    with pytest.raises(ModelError, match=r"is damaged: its (CONV_2D|ADD) lacks one of its inputs"):
+        LiteRT(changed(tmp_path, change), 1)
+
+
+def test_a_stride_of_zero_is_refused_as_litert_would_divide_by_it(tmp_path):
+    def stop(operators):
+        operators[0].builtinOptions.strideW = 0
+
+    with pytest.raises(ModelError, match="is damaged: a CONV_2D has the strideW 0"):
+        LiteRT(changed(tmp_path, stop), 1)
+
+
+def test_memory_that_is_not_there_is_not_asked_for(monkeypatch):
+    monkeypatch.setattr(litert, "free_memory", lambda: 1000)
+    monkeypatch.setattr(litert, "interpreters", lambda: litert.Interpreters(None, "LiteRT", "0"))
+    with pytest.raises(BackendError, match="there is not enough memory: it takes"):
+        LiteRT(small_network(), 1)

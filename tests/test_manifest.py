@@ -85,7 +85,7 @@ def test_a_faulty_manifest_is_refused_with_its_place(folder, content, words):
 def test_a_manifest_that_is_no_text_is_refused(folder):
     name = folder(manifest())
     (Path(name) / "manifest.json").write_bytes(b"\xff\xfe{")
-    with pytest.raises(ModelError, match=r"manifest\.json: not UTF-8"):
+    with pytest.raises(ModelError, match=r"manifest\.json: not JSON: 'utf-8' codec"):
         open_model(name)
 
 
@@ -223,3 +223,36 @@ def test_shipped_models_advise_what_their_figures_say(name, advised):
 
 def test_tomogan_is_shipped():
     assert "tomogan" in model_names()
+
+
+@pytest.mark.parametrize("name", ["../net.tflite", "/dev/zero", "..", "", "a/b", "a\0b"])
+def test_a_further_file_outside_the_folder_is_refused(folder, name):
+    with pytest.raises(ModelError, match="files: must be names within the model folder"):
+        open_model(folder(manifest(files={name: "0"})))
+
+
+def test_a_link_that_leads_out_of_the_folder_is_followed_to_what_the_manifest_says_and_nothing_else(folder, tmp_path):
+    model = open_model(folder(manifest()))
+    (file,) = model.manifest.denoise.networks
+    path = model.folder / file.file
+    path.unlink()
+    (tmp_path / "store").write_bytes(b"weights")
+    path.symlink_to(tmp_path / "store")
+    assert model.path(file.file, file.sha256) == path
+    for target, told in (("/etc/hostname", "sha256"), ("/dev/zero", "cannot be read"), ("nowhere", "cannot be read")):
+        path.unlink()
+        path.symlink_to(target)
+        with pytest.raises(ModelError, match=told):
+            model.path(file.file, file.sha256)
+
+
+@pytest.mark.parametrize("name", ["a\0b", "a" * 300, "~nobody-is-called-so/x", "/dev/zero", "/" + "x/" * 3000])
+def test_a_name_that_no_folder_can_have_is_refused(name):
+    with pytest.raises(ModelError, match=r"no model|embedded null byte|Not a directory"):
+        open_model(name)
+
+
+@pytest.mark.parametrize("content", ["[" * 100_000, '{"seed": ' + "9" * 5000 + "}", " " * 2**21])
+def test_a_hostile_manifest_is_refused(folder, content):
+    with pytest.raises(ModelError, match=r"not JSON|cannot be read: holds 2097152 bytes"):
+        open_model(folder(content))

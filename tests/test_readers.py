@@ -64,7 +64,8 @@ def test_whatever_is_written_comes_back_row_by_row(tmp_path, data, layout, kind)
     rows, columns = data.draw(st.integers(1, 5)), data.draw(st.integers(1, 5))
     random = np.random.default_rng(len(keys))
     frames = random.integers(0, 200, (len(keys), rows, columns)).astype(kind)
-    degrees = random.uniform(0, 360, len(keys))
+    # Far from a whole turn in radians.
+    degrees = random.permutation(len(keys)) * 13.7
     first = data.draw(st.integers(0, rows - 1))
     last = data.draw(st.integers(first + 1, rows))
     path = tmp_path / "scan.anything"
@@ -223,7 +224,7 @@ def test_a_rotation_stage_that_counts_other_angles_is_refused(tmp_path):
     path = write_scan(
         tmp_path / "scan.h5", exchange__theta=None, **{f"{rotation}/rotation_step": 30.0, f"{rotation}/num_angles": 7}
     )
-    with pytest.raises(DataError, match=r"there are 6 projections, but .*/num_angles has the shape \(7,\)"):
+    with pytest.raises(DataError, match=r"there are 6 projections, but .*/num_angles says 7 angles"):
         open_scan(path)
 
 

@@ -149,9 +149,41 @@ def test_frames_that_were_never_written_are_no_zeros(tmp_path, written, first, c
         frames = file.create_dataset("exchange/data", COUNTS.shape, np.uint16, chunks=chunks)
         frames[:written] = COUNTS[:written]
         file["exchange/theta"] = np.arange(9) * 20.0
-    with pytest.raises(
-        DataError, match=f"{9 - written} of 9 frames were never written, the first of them frame {first}"
-    ):
+    told = f"{9 - written} of 9 frames were never written, the first of them frame {first}"
+    with open_scan(path) as scan:
+        assert any(told in note for note in scan.notes)
+        with pytest.raises(DataError, match=told) as refused:
+            scan.read(0, 2)
+        assert ("--set read.angles=[0,6,1]" in str(refused.value)) == (written > 0)
+        if written:
+            some = scan.narrowed(0, written)
+            assert (some.angles, len(some.theta)) == (written, written)
+            np.testing.assert_array_equal(some.read(3, 7).projections, COUNTS[:written, 3:7])
+
+
+@pytest.mark.parametrize("stored", [{}, {"chunks": (1, 24, 6), "compression": "gzip"}])
+def test_projections_that_are_not_asked_for_are_not_read(tmp_path, monkeypatch, stored):
+    read, real = [], h5py.Dataset.read_direct
+
+    def read_direct(dataset, rows, source, target):
+        read.extend(range(9)[source[0]])
+        real(dataset, rows, source, target)
+
+    monkeypatch.setattr(h5py.Dataset, "read_direct", read_direct)
+    with open_scan(write(tmp_path / "scan.h5", **stored)) as scan:
+        some = scan.narrowed(2, 7)
+        np.testing.assert_array_equal(some.read(5, 9).projections, COUNTS[2:7, 5:9])
+        np.testing.assert_array_equal(some.theta, scan.theta[2:7])
+        assert scan.narrowed(2, 7) is some
+    assert set(read) == set(range(2, 7))
+
+
+@pytest.mark.parametrize("name", ["data_white", "data_dark"])
+def test_flats_and_darks_that_were_never_written_are_refused(tmp_path, name):
+    path = write(tmp_path / "scan.h5")
+    with h5py.File(path, "a") as file:
+        file.create_dataset(f"exchange/{name}", (3, *COUNTS.shape[1:]), np.uint16, chunks=(1, 24, 6))
+    with pytest.raises(DataError, match=f"{name}: 3 of 3 frames were never written.*copy what is there"):
         open_scan(path)
 
 

@@ -10,6 +10,19 @@ from tomopy_edge.options import options
 BATCH = ("slurm", "pbs")
 """Batch systems that workers are asked of."""
 
+WORD = r"[\w.:@+-]+"
+FORMS = {
+    "memory": r"[\d.]+ ?[kKMGT]?i?B?",
+    "queue": WORD,
+    "account": WORD,
+    "walltime": r"[\d:-]+",
+    "interface": WORD,
+    "directives": r"--(gres|gpus|gpus-per-node|constraint|qos|reservation|mem-per-cpu|nodelist|exclude)=[\w.:,@+\[\]-]+"
+    r"|--exclusive|-l [\w.:,=+-]+",
+}
+"""Options that become lines of a script -> the form that they must have: nothing that a batch system or a shell would
+run, load into a worker, or write to."""
+
 
 @options
 class ClusterOptions:
@@ -41,7 +54,8 @@ class ClusterOptions:
     """How long a job may run, such as `04:00:00`. A job may end before all is made: others take its place."""
 
     directives: tuple[str, ...] = ()
-    """Further lines for the head of each job, without what marks them: `--gres=gpu:1`, not `#SBATCH --gres=gpu:1`."""
+    """Further lines for the head of each job, without what marks them: `--gres=gpu:1`, not `#SBATCH --gres=gpu:1`.
+    Those that ask for machines: gres, gpus, constraint, qos, PBS' `-l`; others go into dask-jobqueue's own file."""
 
     interface: str | None = None
     """Network interface of the machines that workers and scheduler talk over, such as `ib0`."""
@@ -76,12 +90,12 @@ class ClusterOptions:
                 if getattr(self, name) is None:
                     raise ValueError(f"{name}: must be given, as {self.kind} has to know")
         else:
-            for name in ("memory", "queue", "account", "walltime", "directives"):
+            for name in ("memory", "queue", "account", "walltime", "interface", "directives"):
                 if getattr(self, name):
                     raise ValueError(f"{name}: belongs to the kinds {' and '.join(BATCH)}, and the kind is {self.kind}")
         # They become lines of a script that the batch system runs.
-        for name in ("memory", "queue", "account", "walltime", "interface", "directives"):
+        for name, allowed in FORMS.items():
             given = getattr(self, name)
             for text in given if isinstance(given, tuple) else [given]:
-                if text is not None and not re.fullmatch(r"[\w .,:;=/@%+\[\]-]+", text):
-                    raise ValueError(f"{name}: may hold letters, digits and .,:;=/@%+[]-_ alone, got {text!r}")
+                if text is not None and not re.fullmatch(allowed, text):
+                    raise ValueError(f"{name}: {text!r} is not of a form that is taken from a recipe ({allowed})")

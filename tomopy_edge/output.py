@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
+from uuid import uuid4
 
 from tomopy_edge.errors import OutputError
 from tomopy_edge.writers.durable import flush, sweep
@@ -170,7 +171,8 @@ def _locked(part: Path, *, keep: bool) -> Iterator[IO[str]]:
                 else:
                     _empty(part)
                 lock.truncate(0)
-                lock.write(f"{os.getpid()}\n")
+                # What tells this run from all others, for workers of it on other machines.
+                lock.write(f"{os.getpid()} {uuid4().hex}\n")
                 lock.flush()
         except BaseException:
             if not keep:

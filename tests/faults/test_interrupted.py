@@ -103,6 +103,6 @@ def test_a_library_that_hangs_and_hears_no_signal_is_ended_by_the_second_ctrl_c(
     done = ended(process)
     assert done.code == 130
     assert "stopped, without waiting for what does not come back" in done.said
-    assert "--resume goes on with it" in done.said
+    assert "--resume goes on with them" in done.said
     assert kept(tmp_path / "out") == 4
     made_whole(tmp_path / "out")

@@ -43,7 +43,7 @@ def add_output_flags(parser: argparse.ArgumentParser) -> None:
         "scheduler at this address, or else some on this machine",
     )
     parser.add_argument("--workers", type=positive, help="how many, with --cluster (default: by cores and memory)")
-    parser.add_argument("--ncore", type=positive, help="threads (default: all there are)")
+    parser.add_argument("--ncore", type=positive, help="threads (default: all there are; of each worker 1)")
     parser.add_argument(
         "--nsino-per-chunk", dest="nchunk", type=positive, help="rows worked on at once (default: by memory)"
     )
@@ -84,12 +84,13 @@ def cluster_of(args: argparse.Namespace, recipe: Recipe) -> ClusterOptions | Non
                 kind="running",
                 address=args.cluster,
                 workers=args.workers,
-                cores=described.cores,
+                cores=args.ncore or described.cores,
                 rows=described.rows,
                 patience=described.patience,
             )
         found = recipe.cluster or ClusterOptions()
-        return found if args.workers is None else replace(found, workers=args.workers)
+        given = {"workers": args.workers, "cores": args.ncore}
+        return replace(found, **{name: number for name, number in given.items() if number is not None})
     except ValueError as error:
         raise DataError(f"--cluster: {error}") from None
 

@@ -22,8 +22,8 @@ TWICE = 1.0
 what runs in it both send ctrl-C."""
 
 GIVEN_UP = (
-    "tomopy-edge: stopped, without waiting for what does not come back; what was made until then is kept, and --resume "
-    "goes on with it\n"
+    "tomopy-edge: stopped, without waiting for what does not come back; slices that a run wrote until then are kept, "
+    "and --resume goes on with them\n"
 )
 
 

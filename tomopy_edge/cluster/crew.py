@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import queue
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import partial
 from threading import Thread
 from typing import Any
@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from tomopy_edge.cluster.dealing import Told
 from tomopy_edge.cluster.piece import Digests, Made, Piece, Shape, make_piece
+from tomopy_edge.errors import ClusterError
 from tomopy_edge.rows_left import told_of
 
 log = logging.getLogger(__name__)
@@ -47,8 +48,9 @@ class DaskCrew:
         self._news: queue.SimpleQueue[Told] = queue.SimpleQueue()
         self._topic = f"tomopy-edge-{uuid4().hex}"
         # Kept: Dask ends a task that nobody holds on to any more.
-        self._tasks: dict[str, Any] = {}
-        client.subscribe_topic(self._topic, self._heard)
+        self._tasks = set[Any]()
+        with self._answering():
+            client.subscribe_topic(self._topic, self._heard)
 
     @property
     def address(self) -> str:
@@ -57,15 +59,17 @@ class DaskCrew:
 
     def workers(self) -> Mapping[str, str]:
         """Return address -> machine of each worker that is there."""
-        found = self._client.scheduler_info(n_workers=-1)["workers"]
+        with self._answering():
+            found = self._client.scheduler_info(n_workers=-1)["workers"]
         return {address: str(facts["host"]) for address, facts in found.items()}
 
     def give(self, worker: str, piece: Piece) -> None:
         """Have a worker make a piece."""
-        task = self._client.submit(
-            self.work, piece, self._topic, workers=[worker], allow_other_workers=False, pure=False
-        )
-        self._tasks[worker] = task
+        with self._answering():
+            task = self._client.submit(
+                self.work, piece, self._topic, workers=[worker], allow_other_workers=False, pure=False
+            )
+        self._tasks.add(task)
         task.add_done_callback(partial(self._ended, worker))
 
     def hear(self, seconds: float) -> Told | None:
@@ -77,7 +81,6 @@ class DaskCrew:
 
     def restart(self, worker: str) -> None:
         """End the process of a worker that stalls; where it has a nanny, that starts another."""
-        self._tasks.pop(worker).cancel(force=True)
         Thread(target=self._restart, args=[worker], daemon=True).start()
 
     def expects_more(self) -> bool:
@@ -86,12 +89,23 @@ class DaskCrew:
 
     def close(self) -> None:
         """Let go of the scheduler; what workers are still at is of no use any more."""
-        for task in self._tasks.values():
+        for task in [*self._tasks]:
             # Of a worker or a scheduler that is lost.
             with suppress(Exception):
                 task.cancel(force=True)
         with suppress(Exception):
             self._client.unsubscribe_topic(self._topic)
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        """Raise a `ClusterError` where the scheduler does not answer inside."""
+        try:
+            yield
+        except (KeyError, OSError, RuntimeError) as error:
+            raise ClusterError(
+                f"cluster: the scheduler does not answer any more ({type(error).__name__}: {error}); --resume goes on "
+                "with what is made, with another one or without a cluster"
+            ) from None
 
     def _restart(self, worker: str) -> None:
         try:
@@ -104,6 +118,7 @@ class DaskCrew:
         self._news.put(Told(told["worker"], dict(told["digests"]), tuple(told["shape"])))
 
     def _ended(self, worker: str, task: Any) -> None:
+        self._tasks.discard(task)
         if task.status == "finished":
             made = task.result()
         elif task.status == "error":

@@ -92,12 +92,12 @@ class Crew(Protocol):
 
 @dataclass(frozen=True)
 class _Lot:
-    """Rows that are to be made, and whom they failed with, and why."""
+    """Rows that are to be made, whom they failed with, and whether that was what no row could be made after."""
 
     first: int
     last: int
     tried: tuple[str, ...] = ()
-    why: str = ""
+    fatal: bool = False
 
 
 @dataclass
@@ -228,12 +228,12 @@ class Dealer:
         for row, why in made.failed.items():
             busy.left.discard(row)
             yield from self._once_more(worker, busy.lot, row, row + 1, why)
-        if made.fatal and busy.lot.tried:
+        if made.fatal and busy.lot.fatal:
             raise FATAL[made.fatal](made.fault)
         if made.fault or busy.left:
-            yield from self._rest(worker, busy, made.fault or "some rows were left out")
+            yield from self._rest(worker, busy, made.fault or "some rows were left out", fatal=bool(made.fatal))
 
-    def _rest(self, worker: str, busy: _Busy, why: str) -> Iterator[Failure]:
+    def _rest(self, worker: str, busy: _Busy, why: str, *, fatal: bool = False) -> Iterator[Failure]:
         """Deal out again what of a lot is left where all of it ended before its time."""
         self._blamed[worker] += 1
         if not busy.left:
@@ -245,16 +245,18 @@ class Dealer:
         rows = sorted(busy.left)
         while rows:
             count = next((n for n, row in enumerate(rows) if row != rows[0] + n), len(rows))
-            yield from self._once_more(worker, busy.lot, rows[0], rows[0] + count, why)
+            yield from self._once_more(worker, busy.lot, rows[0], rows[0] + count, why, fatal=fatal)
             del rows[:count]
 
-    def _once_more(self, worker: str, lot: _Lot, first: int, last: int, why: str) -> Iterator[Failure]:
+    def _once_more(
+        self, worker: str, lot: _Lot, first: int, last: int, why: str, *, fatal: bool = False
+    ) -> Iterator[Failure]:
         tried = (*lot.tried, worker)
         if len(tried) < TRIES:
-            self._waiting.appendleft(_Lot(first, last, tried, why))
+            self._waiting.appendleft(_Lot(first, last, tried, fatal))
         elif last - first > 1:
             # One of these rows may be at fault, and ends all that come after it.
-            self._waiting.extendleft(_Lot(row, row + 1, (worker,), why) for row in reversed(range(first, last)))
+            self._waiting.extendleft(_Lot(row, row + 1, (worker,), fatal) for row in reversed(range(first, last)))
         elif not self._made:
             raise ClusterError(f"row {first}: {why}; it was tried {len(tried)} times, and no slice was made before it")
         else:

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from tomopy_edge.begun import Begun, read_begun
 from tomopy_edge.contact_sheet import Shown
@@ -14,6 +14,7 @@ from tomopy_edge.data import Volume
 from tomopy_edge.errors import ClusterError, EdgeError, OutputError, ScanLostError
 from tomopy_edge.job import Job, Tally
 from tomopy_edge.memory import free_memory, spare_memory
+from tomopy_edge.output import LOCK
 from tomopy_edge.pipeline import Span, rows_that_fit, side_by_side
 from tomopy_edge.plugins import load_catalogue
 from tomopy_edge.readers import open_scan
@@ -51,6 +52,7 @@ class Task:
     chunk : rows worked on at once; None chooses by memory
     threads : of a worker
     folder : the unfinished output, as every worker sees it
+    run : what the lock in it holds as long as that run fills it
     shown : detector rows that the contact sheet shows
     """
 
@@ -58,6 +60,7 @@ class Task:
     chunk: int | None
     threads: int
     folder: str = ""
+    run: str = ""
     shown: tuple[int, ...] = ()
 
 
@@ -159,6 +162,7 @@ def _make(piece: Piece, teller: _Teller, tally: Tally, picked: Picked, failed: d
     spare_memory()
     folder = Path(piece.task.folder)
     begun = _begun(folder)
+    _expect_run(folder, piece.task.run)
     catalogue = load_catalogue()
     recipe = begun.recipe(catalogue)
     picked.last_stage = recipe.blocks[-1].entry.name
@@ -175,14 +179,30 @@ def _make(piece: Piece, teller: _Teller, tally: Tally, picked: Picked, failed: d
             output=folder,
             rows=rows,
             ledger=teller,
-            overlap=side_by_side(source.angles, source.columns, chunk, free),
+            # A worker of one thread is to take one core: stages side by side would each have their own.
+            overlap=piece.task.threads > 1 and side_by_side(source.angles, source.columns, chunk, free),
         )
         there = rows_there(recipe.blocks[-1].options, job) - set(picked.rows)
         teller.enter({row: teller.digests[row] for row in there})
         spans = gaps(Span(piece.first, piece.last, source.rows), there)
-        for one in make_rows(recipe, spans, chunk, job, picked.observe):
+
+        def observe(stage: str, made: Any) -> None:
+            # A task that runs cannot be called off: before anything of it is written, it looks whether it is wanted.
+            _expect_run(folder, piece.task.run)
+            picked.observe(stage, made)
+
+        for one in make_rows(recipe, spans, chunk, job, observe):
             if isinstance(one, Failure):
                 failed[one.row] = one.why
+
+
+def _expect_run(folder: Path, run: str) -> None:
+    try:
+        now = (folder / LOCK).read_text(encoding="utf-8")
+    except OSError:
+        now = ""
+    if now != run:
+        raise OutputError(f"{folder}: the run that these rows were for has ended")
 
 
 def _begun(folder: Path) -> Begun:

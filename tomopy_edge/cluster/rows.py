@@ -15,6 +15,7 @@ from tomopy_edge.cluster.start import open_crew
 from tomopy_edge.cluster_options import ClusterOptions
 from tomopy_edge.errors import ClusterError
 from tomopy_edge.job import Job
+from tomopy_edge.output import LOCK
 from tomopy_edge.pipeline import Span
 from tomopy_edge.readers import ArrayScan, ScanFile
 from tomopy_edge.recipe import Recipe
@@ -67,7 +68,9 @@ def _make(
     assert job.output is not None  # noqa: S101 - a run writes
     workers = options.workers or len(crew.workers())
     size = options.rows or rows_for_each(span.last - span.first, workers)
-    task = replace(task, folder=str(job.output.resolve()), shown=tuple(picked.rows))
+    folder = job.output.resolve()
+    run = (folder / LOCK).read_text(encoding="utf-8")
+    task = replace(task, folder=str(folder), run=run, shown=tuple(picked.rows))
     dealer = Dealer(
         crew,
         task,

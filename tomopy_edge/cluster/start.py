@@ -44,7 +44,7 @@ def open_crew(options: ClusterOptions) -> Iterator[DaskCrew]:
             at = opened.enter_context(_started(start, options))
         try:
             client = opened.enter_context(distributed.Client(at, timeout=ANSWER_WITHIN, set_as_default=False))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, TypeError, RuntimeError, ImportError) as error:
             raise ClusterError(f"cluster: no scheduler answers at {options.address}: {error}") from None
         crew = DaskCrew(client, more=options.kind in BATCH)
         opened.callback(crew.close)

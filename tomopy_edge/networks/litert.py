@@ -17,6 +17,7 @@ from tomopy_edge.hookspecs import BackendEntry
 from tomopy_edge.memory import free_memory
 from tomopy_edge.networks.edge_tpu import COMPILED
 from tomopy_edge.networks.footprint import footprint_of
+from tomopy_edge.networks.plain_files import read_plain
 from tomopy_edge.networks.resizing import with_tile
 from tomopy_edge.networks.room import shortage
 from tomopy_edge.networks.tflite_graph import Graph, Tensor, read_graph
@@ -30,6 +31,13 @@ IO: dict[type, Literal["int8", "uint8", "float32"]] = {np.int8: "int8", np.uint8
 
 SMALLEST, LARGEST = 1e-12, 1e6
 """Between them lie the scales of every network that means something; others can end the process inside LiteRT."""
+
+
+BIAS = {"CONV_2D": 2, "FULLY_CONNECTED": 2, "TRANSPOSE_CONV": 3}
+"""The only inputs that may be left out. LiteRT reads others, and a bias of other convolutions, without a look."""
+
+FEWEST = {"DEPTHWISE_CONV_2D": 3, "PAD": 2, "RESIZE_BILINEAR": 2, "SLICE": 3, "STRIDED_SLICE": 4, "TRANSPOSE_CONV": 3}
+"""Inputs that they read, however few there are."""
 
 
 @dataclass(frozen=True)
@@ -97,14 +105,17 @@ class LiteRT(Backend):
     def __init__(self, path: Path, threads: int, tile: int | None = None) -> None:
         package = interpreters()
         graph, free = check_graph(path) if package.reads else None, free_memory()
+        needed = 0 if graph is None else footprint_of(graph, tile)
+        # What is not there is not asked for: the system may end the process instead of saying no.
+        if graph is not None and (short := shortage(str(path), "it was not opened", needed, free)):
+            raise short
         try:
-            content = path.read_bytes() if tile is None else with_tile(path.read_bytes(), tile)
+            content = read_plain(path) if tile is None else with_tile(read_plain(path), tile)
             # From memory: the file can then be replaced while it is in use.
             interpreter = package.make(model_content=content, num_threads=threads)
             interpreter.allocate_tensors()
-        except (OSError, RuntimeError, ValueError) as error:
+        except (MemoryError, OSError, RuntimeError, ValueError) as error:
             # Where memory is short, it only says that an operator could not be prepared.
-            needed = 0 if graph is None else footprint_of(graph, tile)
             short = shortage(str(path), str(error), needed, free)
             why = f"is damaged, or {package.name} has no kernel for it"
             raise short or refused(path, why, str(error)) from None
@@ -115,13 +126,16 @@ class LiteRT(Backend):
         self._interpreter: Any = interpreter
 
     def _run(self, batch: NDArray[Any]) -> NDArray[Any]:
-        self._interpreter.set_tensor(self._input, batch)
         try:
+            self._interpreter.set_tensor(self._input, batch)
             self._interpreter.invoke()
-        except RuntimeError as error:
+            answer: NDArray[Any] = self._interpreter.get_tensor(self._output)
+        except (MemoryError, RuntimeError) as error:
             told = f"{self.told}: inference failed"
             raise shortage(told, str(error)) or BackendError(f"{told}: {error}") from None
-        answer: NDArray[Any] = self._interpreter.get_tensor(self._output)
+        except ValueError as error:
+            # Such as that an input has no memory, because no operator reads it.
+            raise BackendError(f"{self.told}: inference failed: {error}") from None
         return answer
 
     def _free(self) -> None:
@@ -197,6 +211,7 @@ def check_graph(path: Path) -> Graph:
     ModelError : where LiteRT would not survive it, or would run it in float without a word
     """
     graph = read_graph(path)
+    ends_in(graph)
     tensors = {id(tensor): tensor for operator in graph.operators for tensor in operator.tensors}
     for tensor in tensors.values():
         if tensor.type not in {"INT8", "UINT8"}:
@@ -211,6 +226,9 @@ def check_graph(path: Path) -> Graph:
             raise ModelError(f"{path}: the quantized tensor {tensor.name!r} has no zero point that is a code")
     known = {id(tensor) for tensor in (*graph.inputs, *graph.constants)}
     for operator in graph.operators:
+        left_out = {i for i, tensor in enumerate(operator.inputs) if tensor is None}
+        if left_out - {BIAS.get(operator.name)} or len(operator.inputs) < FEWEST.get(operator.name, 0):
+            raise ModelError(f"{path}: is damaged: its {operator.name} lacks one of its inputs")
         if not {id(one) for one in operator.inputs if one is not None} <= known or known & set(
             map(id, operator.outputs)
         ):

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from tomopy_edge.errors import ModelError, did_you_mean
+from tomopy_edge.networks.plain_files import is_name, read_plain, sha256_of
 from tomopy_edge.networks.tiling import TileGrid, computed_pixels
 from tomopy_edge.options import options
 from tomopy_edge.shipped import shipped
 from tomopy_edge.strict import StrictError, read_strictly
 
-MANIFEST = "manifest.json"
+MANIFEST, LARGEST = "manifest.json", 2**20
+"""Name of the file, and how many bytes it may have; those of the shipped models have some thousand."""
 
 Precision = Literal["int8", "int8-ptq", "chained", "float"]
 """What a network computes in, and how it got there; see `NetworkFile.precision`."""
@@ -65,7 +66,7 @@ class NetworkFile:
     """How many operators the compiler left to the CPU."""
 
     def __post_init__(self) -> None:
-        if Path(self.file).name != self.file:
+        if not is_name(self.file):
             raise ValueError(f"file: must be a name within the model folder, got {self.file!r}")
         TileGrid((1, 1), self.tile, self.halo, self.stride)
 
@@ -108,14 +109,14 @@ class NetworkSet:
         if self.channels < 1 or self.channels % 2 == 0:
             raise ValueError(f"channels: must be odd, so that there is a middle slice; got {self.channels}")
         if self.advised is not None and self.advised not in self.held:
-            raise ValueError(f"advised: there is no {self.advised} network (there are: {self._told})")
+            held = ", ".join(sorted(self.held)) or "none"
+            raise ValueError(f"advised: there is no {self.advised} network (there are: {held})")
         for network in (*self.networks, *self.onnx, *self.compiled):
             if network.tile % self.multiple or network.halo % self.multiple or network.stride % self.multiple:
                 raise ValueError(
                     f"networks: tile, halo and stride of {network.file} must be multiples of {self.multiple}, "
                     f"got {network.tile}, {network.halo} and {network.stride}"
                 )
-
         for network in self.compiled:
             if network.compiled_from not in {one.file for one in self.networks}:
                 raise ValueError(
@@ -192,10 +193,6 @@ class NetworkSet:
 
         return min(fitting, key=price)
 
-    @property
-    def _told(self) -> str:
-        return ", ".join(sorted(self.held)) or "none"
-
 
 @options
 class Manifest:
@@ -228,6 +225,10 @@ class Manifest:
     files: dict[str, str] = field(default_factory=dict)
     """Further files of the folder and their sha256, such as the trainable .keras model."""
 
+    def __post_init__(self) -> None:
+        if wrong := [file for file in self.files if not is_name(file)]:
+            raise ValueError(f"files: must be names within the model folder, got {wrong}")
+
 
 @dataclass(frozen=True)
 class Model:
@@ -240,7 +241,7 @@ class Model:
         """Return the path of `file`, or raise a `ModelError` where it is not what the manifest says."""
         path = self.folder / file
         try:
-            found = hashlib.sha256(path.read_bytes()).hexdigest()
+            found = sha256_of(path)
         except OSError as error:
             raise ModelError(f"{path}: cannot be read ({error.strerror}), though the manifest names it") from None
         if found != sha256:
@@ -263,10 +264,10 @@ def open_model(name: str) -> Model:
     ------
     ModelError : where there is none, or its manifest is faulty
     """
-    folder = Path(name).expanduser() if Path(name).name != name else shipped("models") / name
-    if not (folder / MANIFEST).is_file() and (Path(name) / MANIFEST).is_file():
-        folder = Path(name)
     try:
+        folder = Path(name).expanduser() if Path(name).name != name else shipped("models") / name
+        if not (folder / MANIFEST).is_file() and (Path(name) / MANIFEST).is_file():
+            folder = Path(name)
         return Model(folder, read_manifest(folder)[0])
     except FileNotFoundError:
         names = model_names()
@@ -274,27 +275,26 @@ def open_model(name: str) -> Model:
             f"no model is named {name!r}{did_you_mean(name, names)} (shipped: {', '.join(names) or 'none'}; "
             f"or give a folder that holds a {MANIFEST})"
         ) from None
+    except (OSError, RuntimeError, ValueError) as error:
+        raise ModelError(f"no model can be looked for under the name {name[:99]!r}: {error}") from None
 
 
 def read_manifest(folder: Path) -> tuple[Manifest, dict[str, Any]]:
-    """Return the manifest of the model in `folder`, and the JSON that it was read from.
+    """Return the manifest of the model in `folder`, and its JSON; raise a `FileNotFoundError` where there is none.
 
     Raises
     ------
-    FileNotFoundError : where there is none
     ModelError : where it is faulty, with the place of each fault
     """
     path = folder / MANIFEST
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        raw = json.loads(read_plain(path, LARGEST).decode())
         return read_strictly(Manifest, raw), raw
     except FileNotFoundError:
         raise
-    except UnicodeDecodeError as error:
-        raise ModelError(f"{path}: not UTF-8: {error}") from None
-    except json.JSONDecodeError as error:
-        raise ModelError(f"{path}: not JSON: {error}") from None
-    except StrictError as error:
-        raise ModelError("\n  - ".join([f"{path}:", *error.faults])) from None
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror}") from None
+    except StrictError as error:
+        raise ModelError("\n  - ".join([f"{path}:", *error.faults])) from None
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"{path}: not JSON: {error}") from None

@@ -10,10 +10,14 @@ from typing import Any
 import numpy as np
 
 from tomopy_edge.errors import BackendError, ModelError
+from tomopy_edge.networks.plain_files import read_plain
 
 IDENTIFIER, IDENTIFIED_AT = b"TFL3", slice(4, 8)
 BYTES = {"INT8": 1, "UINT8": 1, "BOOL": 1, "INT16": 2, "FLOAT16": 2, "INT32": 4, "FLOAT32": 4, "INT64": 8}
 """Of one element; types that are not here are not measured."""
+
+STEPS = ("strideH", "strideW", "dilationHFactor", "dilationWFactor", "filterHeight", "filterWidth")
+"""Options of convolutions and poolings that must be above 0: runtimes divide by them, and end the process."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +133,7 @@ def read_graph(path: Path) -> Graph:
     `tensorflow/lite/schema/schema.fbs`, the schema of the file format.
     """
     try:
-        raw = path.read_bytes()
+        raw = read_plain(path)
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror}") from None
     if raw[IDENTIFIED_AT] != IDENTIFIER:
@@ -169,6 +173,9 @@ def _graph(path: Path, raw: bytes) -> Graph:
         # Files older than the wide code have only the narrow one, and the other way round the narrow one is capped.
         name = operators[max(code.builtinCode, code.deprecatedBuiltinCode)]
         options = each.builtinOptions
+        for step in STEPS:
+            if (found := getattr(options, step, 1)) < 1:
+                raise ModelError(f"{path}: is damaged: a {name} has the {step} {found}")
         custom = name == "CUSTOM"
         return Operator(
             name=code.customCode.decode() if custom else name,

@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING
 from tomopy_edge.errors import DataError, did_you_mean
 from tomopy_edge.readers import beamlines, data_exchange, nxtomo
 from tomopy_edge.readers.arrays import ArrayScan
-from tomopy_edge.readers.hdf5_tree import contents
+from tomopy_edge.readers.claims import NONSENSE
+from tomopy_edge.readers.hdf5_tree import contents, names
 from tomopy_edge.readers.scan_file import ScanFile
+from tomopy_edge.readers.trial import expect_survivable
 
 if TYPE_CHECKING:
     import h5py
 
 __all__ = ["ArrayScan", "ScanFile", "open_scan"]
-
-DAMAGED = (OSError, RuntimeError, KeyError, ValueError)
-"""What h5py raises where a file says nonsense about what is in it."""
 
 
 def open_scan(path: Path) -> ScanFile:
@@ -44,6 +43,13 @@ def open_scan(path: Path) -> ScanFile:
 
     if not h5py.is_hdf5(path):
         return beamlines.open_foreign(path)
+    expect_survivable(path, lambda: _look(path))
+    return _open(path)
+
+
+def _open(path: Path) -> ScanFile:
+    import h5py
+
     try:
         # A read needs each chunk once. With a cache HDF5 takes in whole what is not compressed, for a few rows of it.
         file = h5py.File(path, "r", rdcc_nbytes=0)
@@ -51,12 +57,20 @@ def open_scan(path: Path) -> ScanFile:
         raise DataError(f"{path}: this HDF5 file cannot be opened ({error}); is it still being written?") from error
     try:
         return _open_hdf5(file, path)
-    except DAMAGED as error:
+    except NONSENSE as error:
         file.close()
         raise DataError(f"{path}: this HDF5 file is damaged ({error}); copy it again from where it came") from error
     except BaseException:
         file.close()
         raise
+
+
+def _look(path: Path) -> None:
+    """Do with a file all that is done with what it says of itself."""
+    import h5py
+
+    with _open(path) as scan, h5py.File(f"{path} of itself", "w", driver="core", backing_store=False) as copy:
+        scan.copy_metadata(copy)
 
 
 def _open_hdf5(file: h5py.File, path: Path) -> ScanFile:
@@ -68,7 +82,7 @@ def _open_hdf5(file: h5py.File, path: Path) -> ScanFile:
         # dxchange opens the file itself.
         file.close()
         return beamlines.open_als(path)
-    hints = [f"{name!r}{hint}" for name in file if (hint := did_you_mean(name, ["exchange", "entry"]))]
+    hints = [f"{name!r}{hint}" for name in names(file) if (hint := did_you_mean(name, ["exchange", "entry"]))]
     raise DataError(
         f"{path}: an HDF5 file, but not a scan in a known layout. Expected DataExchange (/exchange/data, data_white, "
         "data_dark, theta) or NXtomo (<entry>/instrument/<detector>/data and image_key, "
@@ -85,3 +99,5 @@ def _expect_file(path: Path) -> None:
         beside = [child.name for child in path.parent.iterdir()] if path.parent.is_dir() else []
         where = "" if path.parent.is_dir() else f", nor a folder {path.parent}"
         raise DataError(f"{path}: no such file{where}{did_you_mean(path.name, beside)}")
+    if not path.is_file():
+        raise DataError(f"{path}: is no plain file; a scan is read here and there, so copy it into one")

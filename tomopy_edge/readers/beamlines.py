@@ -18,6 +18,7 @@ from typing_extensions import Self
 from tomopy_edge.data import Float64, Scan
 from tomopy_edge.errors import DataError
 from tomopy_edge.readers.arrays import ArrayScan, Numbers
+from tomopy_edge.readers.hdf5_tree import names
 from tomopy_edge.readers.lengths import to_micrometres
 from tomopy_edge.readers.scan_file import expect_rows, expect_scan
 
@@ -145,10 +146,10 @@ def _als_group(group: h5py.Group) -> h5py.Group | None:
     import h5py
 
     while isinstance(group, h5py.Group) and "nangles" not in group.attrs:
-        names = list(group)
-        if len(names) != 1:
+        held = names(group)
+        if len(held) != 1:
             return None
-        group = group.get(names[0])
+        group = group.get(held[0])
     return group if isinstance(group, h5py.Group) and len(group) else None
 
 

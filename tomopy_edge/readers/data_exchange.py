@@ -12,6 +12,7 @@ import numpy as np
 from tomopy_edge.data import Float64
 from tomopy_edge.errors import DataError
 from tomopy_edge.readers.angles import to_radians
+from tomopy_edge.readers.claims import expect_frames, first_value, numbers
 from tomopy_edge.readers.frames import Frames
 from tomopy_edge.readers.hdf5 import Hdf5Scan
 from tomopy_edge.readers.hdf5_tree import contents, find_dataset, get_dataset, text_attribute
@@ -54,7 +55,7 @@ def open_data_exchange(file: h5py.File, source: str) -> Hdf5Scan:
     data = find_dataset(file, "/exchange/data")
     _expect_projections(data, source)
     notes: list[str] = []
-    theta, theta_place = _theta(file, data.shape[0] if data.ndim else 0, notes)
+    theta, theta_place = _theta(file, expect_frames(data), notes)
     flats, darks = (get_dataset(file, f"/exchange/{name}") for name in ("data_white", "data_dark"))
     return Hdf5Scan(
         file,
@@ -84,7 +85,7 @@ def _expect_projections(data: h5py.Dataset, source: str) -> None:
 def _theta(file: h5py.File, angles: int, notes: list[str]) -> tuple[Float64, str]:
     stored = get_dataset(file, THETA)
     if stored is not None:
-        theta, assumed = to_radians(_numbers(stored), text_attribute(stored, "units"), THETA)
+        theta, assumed = to_radians(np.asarray(numbers(stored), np.float64), text_attribute(stored, "units"), THETA)
         notes += assumed
         return theta, THETA
     start, step = (_first(file, (f"{ROTATION}/rotation_{what}", f"{ROTATION}/{what}")) for what in ("start", "step"))
@@ -94,7 +95,11 @@ def _theta(file: h5py.File, angles: int, notes: list[str]) -> tuple[Float64, str
             f"/exchange holds {contents(file['exchange'])}"
         )
     count = _first(file, (f"{ROTATION}/num_angles",))
-    degrees = (start or 0.0) + step * np.arange(angles if count is None else int(count), dtype=np.float64)
+    if count not in {None, angles}:
+        raise DataError(
+            f"{file.filename}: there are {angles} projections, but {ROTATION}/num_angles says {count:g} angles"
+        )
+    degrees = (start or 0.0) + step * np.arange(angles, dtype=np.float64)
     notes.append(
         f"no {THETA}: angles were made from {ROTATION}, {len(degrees)} of them from {start or 0.0:g} in steps of "
         f"{step:g} degrees"
@@ -102,17 +107,10 @@ def _theta(file: h5py.File, angles: int, notes: list[str]) -> tuple[Float64, str
     return np.deg2rad(degrees), f"{ROTATION}/num_angles"
 
 
-def _numbers(stored: h5py.Dataset) -> Float64:
-    try:
-        return np.asarray(stored[()], dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"{stored.file.filename}: {stored.name} must hold numbers, got {stored.dtype}") from error
-
-
 def _first(file: h5py.File, places: tuple[str, ...]) -> float | None:
     """Return the number in the first of the datasets that is there."""
     found = (get_dataset(file, place) for place in places)
-    return next((to_number(dataset[()]) for dataset in found if dataset is not None), None)
+    return next((to_number(first_value(dataset)) for dataset in found if dataset is not None), None)
 
 
 def _pixel_size(file: h5py.File, notes: list[str]) -> float | None:
@@ -121,13 +119,13 @@ def _pixel_size(file: h5py.File, notes: list[str]) -> float | None:
         if stored is None:
             continue
         units = "um" if place.endswith("_um") else text_attribute(stored, "units")
-        size, assumed = to_micrometres(stored[()], units, place)
+        size, assumed = to_micrometres(first_value(stored), units, place)
         notes += assumed
         if size is not None:
             return size
     detector, magnification = get_dataset(file, DETECTOR_PIXEL), _first(file, (MAGNIFICATION,))
     if detector is None or not magnification:
         return None
-    size, assumed = to_micrometres(detector[()], text_attribute(detector, "units"), DETECTOR_PIXEL)
+    size, assumed = to_micrometres(first_value(detector), text_attribute(detector, "units"), DETECTOR_PIXEL)
     notes += [*assumed, f"pixel size at the sample: {DETECTOR_PIXEL} over a magnification of {magnification:g}"]
     return None if size is None else size / magnification

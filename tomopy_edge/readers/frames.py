@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -12,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomopy_edge.data import Counts
-from tomopy_edge.errors import DataError
-from tomopy_edge.readers.hdf5_chunks import frames_together, never_written, rows_together
+from tomopy_edge.errors import DataError, ScanLostError
+from tomopy_edge.readers.claims import expect_frames
+from tomopy_edge.readers.hdf5_chunks import frames_together, never_written, rows_together, too_short
 from tomopy_edge.readers.hdf5_filters import expect_filters
 from tomopy_edge.readers.scan_file import counts_type
 
@@ -47,7 +49,7 @@ class Frames:
     @classmethod
     def all_of(cls, dataset: h5py.Dataset) -> Frames:
         """Return every frame of `dataset`."""
-        return cls(dataset, np.arange(dataset.shape[0]))
+        return cls(dataset, np.arange(expect_frames(dataset)))
 
     @property
     def place(self) -> str:
@@ -74,8 +76,13 @@ class Frames:
         """Whether the file was written to since it was opened; False once it is closed."""
         return bool(self.dataset) and self._now().st_mtime_ns != self._opened.st_mtime_ns
 
+    @property
+    def unlinked(self) -> bool:
+        """Whether the file was removed since it was opened, or another one put in its place; it can be read on."""
+        return bool(self.dataset) and not self._now().st_nlink
+
     def expect_readable(self, rows: int, columns: int) -> None:
-        """Raise a `DataError` unless each frame has these rows and columns, was written, and can be unpacked here."""
+        """Raise a `DataError` unless each frame has these rows and columns, and can be unpacked here."""
         if self.dataset.ndim != 3 or self.dataset.shape[1:] != (rows, columns):  # noqa: PLR2004 - axes
             raise DataError(
                 f"{self.place}: must have the axes (frame, row, column) with {rows} rows and {columns} columns as the "
@@ -84,22 +91,38 @@ class Frames:
         counts_type(self.dataset.dtype, self.place)
         try:
             expect_filters(self.dataset, self.place)
-            missing = never_written(self.dataset, self.numbers)
+            self.unwritten  # noqa: B018 - found out now
+            short = too_short(self.dataset)
         except UNREADABLE as error:
             raise DataError(f"{self.place}: what says where its frames are is damaged ({error})") from error
-        if missing.size:
-            raise DataError(
-                f"{self.place}: {missing.size} of {len(self.numbers)} frames were never written, the first of them "
-                f"frame {missing[0]}; the scan was broken off or is still being written. Wait for it, or copy what is "
-                "there into a file of its own: HDF5 reads the rest as zeros"
-            )
+        if short is not None:
+            raise DataError(f"{self.place}: the piece of it at {short} is damaged, it has no room for its checksum")
+
+    @cached_property
+    def unwritten(self) -> str | None:
+        """What to say of frames that were never written, which HDF5 would read as zeros; None where all were."""
+        missing = never_written(self.dataset, self.numbers)
+        if not missing.size:
+            return None
+        return (
+            f"{self.place}: {missing.size} of {len(self.numbers)} frames were never written, the first of them frame "
+            f"{missing[0]}; the scan was broken off or is still being written"
+        )
+
+    @property
+    def written(self) -> tuple[int, int]:
+        """The most of these frames that follow each other and were written: the first, and the one after the last."""
+        missing = np.flatnonzero(np.isin(self.numbers, never_written(self.dataset, self.numbers)))
+        first, last = max(pairwise([-1, *missing, len(self.numbers)]), key=lambda ends: ends[1] - ends[0])
+        return int(first) + 1, int(last)
 
     def read(self, first: int, last: int) -> Counts:
         """Return the rows `first` to `last - 1` (frame, row, column), straight into the type that counts have.
 
         Raises
         ------
-        DataError : where a frame cannot be read, or the file is no longer what it was
+        DataError : where a frame cannot be read
+        ScanLostError : where the file is no longer what it was
         """
         rows = np.empty((len(self.numbers), last - first, self.dataset.shape[2]), self.dtype)
         self.read_into(rows, first, last, 0)
@@ -137,6 +160,8 @@ class Frames:
 
     def _runs(self) -> Iterator[tuple[int, int, int]]:
         """Yield (first, last + 1, position in the result) of frames that follow each other."""
+        if not self.numbers.size:
+            return
         starts = np.flatnonzero(np.diff(self.numbers, prepend=-2) != 1)
         for start, stop in zip(starts, [*starts[1:], len(self.numbers)], strict=True):
             yield int(self.numbers[start]), int(self.numbers[stop - 1]) + 1, int(start)
@@ -149,6 +174,7 @@ class Frames:
             self.dataset.read_direct(rows, np.s_[frames, span[0] : span[1]], place)
         except UNREADABLE as error:
             if frames.stop - frames.start == 1:
+                self._expect_unchanged()
                 raise DataError(
                     f"{self.place}: frame {frames.start} cannot be read ({error}); the file is damaged there, or its "
                     "disk is. Copy it again from where it came"
@@ -161,13 +187,15 @@ class Frames:
         try:
             return os.fstat(self.dataset.file.id.get_vfd_handle())
         except OSError as error:
-            raise DataError(f"{self.place}: the file is gone ({error}); was its disk or network share lost?") from error
+            raise ScanLostError(
+                f"{self.place}: the file is gone ({error}); was its disk or network share lost?"
+            ) from error
 
     def _expect_unchanged(self) -> None:
         # HDF5 reads what was cut off as zeros, without a word.
         before, now = self._opened.st_size, self._now().st_size
         if now != before:
-            raise DataError(
+            raise ScanLostError(
                 f"{self.place}: the file was {before} bytes long when it was opened, and is {now} now: something is "
                 "writing to it. Begin again when it is whole"
             )

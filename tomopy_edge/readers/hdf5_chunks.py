@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tomopy_edge.readers.claims import NONSENSE
+
 if TYPE_CHECKING:
     import h5py
+
+DEEPEST = 8
+"""Virtual datasets that may be put together from each other."""
+
+CHECKSUM = 4
+"""Bytes of the checksum fletcher32."""
 
 
 def rows_together(dataset: h5py.Dataset) -> int:
@@ -32,7 +42,7 @@ def never_written(dataset: h5py.Dataset, frames: NDArray[np.intp]) -> NDArray[np
 
     Whether something was written is known of chunks, and of a dataset that was not written at all.
     """
-    if dataset.is_virtual or dataset.external or not dataset.size:
+    if dataset.is_virtual or dataset.external or not math.prod(dataset.shape):
         return frames[:0]
     if not dataset.id.get_storage_size():
         return frames
@@ -47,7 +57,45 @@ def never_written(dataset: h5py.Dataset, frames: NDArray[np.intp]) -> NDArray[np
     return np.array([frame for frame in frames if not found[int(frame) // length * length]], dtype=np.intp)
 
 
-def source_of(dataset: h5py.Dataset) -> tuple[Path, str] | None:
+def too_short(dataset: h5py.Dataset) -> tuple[int, ...] | None:
+    """Return where a chunk begins that is shorter than its own checksum, or None: HDF5 crashes on it."""
+    if dataset.chunks is None or not dataset.fletcher32 or not hasattr(dataset.id, "chunk_iter"):
+        return None
+    found: list[tuple[int, ...]] = []
+
+    def look(chunk: h5py.h5d.StoreInfo) -> bool:
+        if chunk.size <= CHECKSUM:
+            found.append(tuple(chunk.chunk_offset))
+        # It goes on for as long as nothing is returned.
+        return bool(found) or None  # type: ignore[return-value]
+
+    dataset.id.chunk_iter(look)
+    return found[0] if found else None
+
+
+@contextmanager
+def stored(dataset: h5py.Dataset) -> Iterator[h5py.Dataset | None]:
+    """Yield the dataset that `dataset` is put together from: itself, or where it is virtual the first of its sources.
+
+    That is None where this cannot be opened, or leads round in circles.
+    """
+    import h5py
+
+    found: h5py.Dataset | None = dataset
+    with ExitStack() as opened:
+        for _ in range(DEEPEST):
+            source = None if found is None else _source_of(found)
+            if source is None:
+                break
+            try:
+                member = opened.enter_context(h5py.File(source[0], "r"))[source[1]]
+            except NONSENSE:
+                member = None
+            found = member if isinstance(member, h5py.Dataset) else None
+        yield None if found is None or found.is_virtual else found
+
+
+def _source_of(dataset: h5py.Dataset) -> tuple[Path, str] | None:
     """Return file and path of the first source of a virtual dataset, or None where `dataset` has none."""
     source = next(iter(dataset.virtual_sources()), None) if dataset.is_virtual else None
     if source is None or "%" in source.file_name:
@@ -57,15 +105,8 @@ def source_of(dataset: h5py.Dataset) -> tuple[Path, str] | None:
 
 
 def _unpacked(dataset: h5py.Dataset) -> tuple[int, ...]:
-    import h5py
-
     alone = 1, 1, 1
-    if (source := source_of(dataset)) is not None:
-        try:
-            with h5py.File(source[0], "r") as file:
-                return _unpacked(file[source[1]])
-        except (OSError, KeyError):
+    with stored(dataset) as source:
+        if source is None or source.chunks is None or not source.id.get_create_plist().get_nfilters():
             return alone
-    if dataset.chunks is None or not dataset.id.get_create_plist().get_nfilters():
-        return alone
-    return (*alone, *dataset.chunks)[-3:]
+        return (*alone, *source.chunks)[-3:]

@@ -6,7 +6,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 from tomopy_edge.errors import DataError
-from tomopy_edge.readers.hdf5_chunks import source_of
+from tomopy_edge.readers.hdf5_chunks import stored
 
 if TYPE_CHECKING:
     import h5py
@@ -57,14 +57,11 @@ def _missing(dataset: h5py.Dataset) -> dict[int, str]:
     """Return number and name of the filters that are not here."""
     import h5py
 
-    if (source := source_of(dataset)) is not None:
-        try:
-            with h5py.File(source[0], "r") as file:
-                return _missing(file[source[1]])
-        except (OSError, KeyError):
+    with stored(dataset) as source:
+        if source is None:
             return {}
-    settings = dataset.id.get_create_plist()
-    filters = [settings.get_filter(n) for n in range(settings.get_nfilters())]
+        settings = source.id.get_create_plist()
+        filters = [settings.get_filter(n) for n in range(settings.get_nfilters())]
     return {
         number: KNOWN.get(number) or name.decode(errors="replace").split(";")[0].strip()
         for number, _, _, name in filters

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tomopy_edge.errors import DataError, did_you_mean
+from tomopy_edge.readers.claims import NONSENSE, attribute
 
 if TYPE_CHECKING:
     import h5py
@@ -16,14 +17,23 @@ LISTED = 12
 """How many members of a file a message lists."""
 
 
+def names(group: h5py.Group) -> list[str]:
+    """Return the names of what a group holds; those that are no text as Python would write them."""
+    return [name if isinstance(name, str) and name.isprintable() else repr(name) for name in group]
+
+
 def contents(group: h5py.Group) -> str:
     """Return what a group holds, two levels deep, in words for a message."""
     import h5py
 
     found = []
-    for name in group:
+    for name in names(group):
         member = _resolve(group, name)
-        inner = [f"{name}/{_described(member, inside)}" for inside in member] if isinstance(member, h5py.Group) else []
+        inner = (
+            [f"{name}/{_described(member, inside)}" for inside in names(member)]
+            if isinstance(member, h5py.Group)
+            else []
+        )
         found += inner or [_described(group, name)]
     more = f" and {len(found) - LISTED} more" if len(found) > LISTED else ""
     return (", ".join(found[:LISTED]) + more) if found else "nothing"
@@ -41,12 +51,11 @@ def find_dataset(group: h5py.Group, path: str) -> h5py.Dataset:
     place = group
     for name in path.strip("/").split("/"):
         here = f"{place.name.rstrip('/')}/{name}"
-        if not isinstance(place, h5py.Group) or name not in list(place):
+        if not isinstance(place, h5py.Group) or name not in names(place):
             held = contents(place) if isinstance(place, h5py.Group) else "is a dataset"
-            names = list(place) if isinstance(place, h5py.Group) else []
+            near = did_you_mean(name, names(place)) if isinstance(place, h5py.Group) else ""
             raise DataError(
-                f"{group.file.filename}: no {path if path.startswith('/') else here}; {place.name} holds "
-                f"{held}{did_you_mean(name, names)}"
+                f"{group.file.filename}: no {path if path.startswith('/') else here}; {place.name} holds {held}{near}"
             )
         member = _resolve(place, name)
         if member is None:
@@ -58,24 +67,33 @@ def find_dataset(group: h5py.Group, path: str) -> h5py.Dataset:
         raise DataError(
             f"{group.file.filename}: {place.name} is a group, and should be a dataset; it holds {contents(place)}"
         )
+    if place.shape is None:
+        raise DataError(f"{group.file.filename}: {place.name} is empty")
     _expect_sources(place)
     return place
 
 
 def get_dataset(group: h5py.Group, path: str) -> h5py.Dataset | None:
-    """Return the dataset at `path` below `group`, or None where it is not there or its link leads nowhere."""
+    """Return the dataset at `path` below `group`, or None where it is not there or its link leads nowhere.
+
+    Raises
+    ------
+    DataError : where it is there and cannot be opened: to do without would be a guess
+    """
     import h5py
 
     try:
         member = group[path]
-    except (KeyError, OSError):
+    except NONSENSE as error:
+        if isinstance(group.get(path, getlink=True), h5py.HardLink):
+            raise DataError(f"{group.file.filename}: {path} is there, but damaged ({error})") from error
         return None
     return member if isinstance(member, h5py.Dataset) and member.shape is not None else None
 
 
 def text_attribute(member: h5py.HLObject, name: str) -> str | None:
     """Return an attribute as text, or None where there is none."""
-    value = member.attrs.get(name)
+    value = attribute(member, name)
     return None if value is None else text(value)
 
 
@@ -89,7 +107,7 @@ def text(value: Any) -> str:
 def _resolve(group: h5py.Group, name: str) -> Any:
     try:
         return group[name]
-    except (KeyError, OSError):
+    except NONSENSE:
         return None
 
 
@@ -99,7 +117,12 @@ def _described(group: h5py.Group, name: str) -> str:
     member = _resolve(group, name)
     if member is None:
         return f"{name} (a link to nowhere)"
-    return f"{name} {member.shape} {member.dtype}" if isinstance(member, h5py.Dataset) else f"{name}/"
+    if not isinstance(member, h5py.Dataset):
+        return f"{name}/"
+    try:
+        return f"{name} {member.shape} {member.dtype}"
+    except NONSENSE:
+        return f"{name} (damaged)"
 
 
 def _lost(group: h5py.Group, name: str) -> str:
@@ -121,6 +144,7 @@ def _expect_sources(dataset: h5py.Dataset) -> None:
     # HDF5 reads what is missing from a virtual dataset as zeros, without a word.
     if not dataset.is_virtual:
         return
+    _expect_no_circle(dataset, (), set())
     folder = Path(dataset.file.filename).parent
     for source in {source.file_name for source in dataset.virtual_sources()}:
         found = source == "." or "%" in source or (folder / source).exists() or Path(source).exists()
@@ -129,3 +153,17 @@ def _expect_sources(dataset: h5py.Dataset) -> None:
                 f"{dataset.file.filename}: {dataset.name} is put together from other files, and {folder / source} is "
                 "not there; put it beside this one"
             )
+
+
+def _expect_no_circle(dataset: h5py.Dataset, above: tuple[str, ...], done: set[str]) -> None:
+    """Refuse a virtual dataset that is put together from itself: HDF5 goes down into it until it crashes."""
+    import h5py
+
+    if dataset.name in above:
+        raise DataError(f"{dataset.file.filename}: {dataset.name} is put together from itself")
+    if not dataset.is_virtual or dataset.name in done:
+        return
+    done.add(dataset.name)
+    for name in {source.dset_name for source in dataset.virtual_sources() if source.file_name == "."}:
+        if isinstance(source := _resolve(dataset.file, name), h5py.Dataset):
+            _expect_no_circle(source, (*above, dataset.name), done)

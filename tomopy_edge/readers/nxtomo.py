@@ -13,9 +13,10 @@ import numpy as np
 from tomopy_edge.data import Float64
 from tomopy_edge.errors import DataError
 from tomopy_edge.readers.angles import to_radians
+from tomopy_edge.readers.claims import attribute, expect_frames, first_value, numbers
 from tomopy_edge.readers.frames import Frames
 from tomopy_edge.readers.hdf5 import Hdf5Scan
-from tomopy_edge.readers.hdf5_tree import contents, find_dataset, get_dataset, text, text_attribute
+from tomopy_edge.readers.hdf5_tree import contents, find_dataset, get_dataset, names, text, text_attribute
 from tomopy_edge.readers.lengths import to_micrometres, to_number
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def open_nxtomo(file: h5py.File, source: str) -> Hdf5Scan:
 def _entries(file: h5py.File) -> list[h5py.Group]:
     import h5py
 
-    groups = [group for name in file if isinstance(group := file.get(name), h5py.Group)]
+    groups = [group for name in names(file) if isinstance(group := file.get(name), h5py.Group)]
     return [group for group in groups if isinstance(group.get("instrument"), h5py.Group)]
 
 
@@ -76,10 +77,10 @@ def _detector(entry: h5py.Group, notes: list[str]) -> tuple[h5py.Group, h5py.Dat
     import h5py
 
     instrument = entry["instrument"]
-    groups = [group for name in instrument if isinstance(group := instrument.get(name), h5py.Group)]
+    groups = [group for name in names(instrument) if isinstance(group := instrument.get(name), h5py.Group)]
     keyed = [group for group in groups if get_dataset(group, "image_key") is not None]
     if not keyed:
-        detectors = [group.name for group in groups if "data" in list(group)]
+        detectors = [group.name for group in groups if "data" in names(group)]
         raise DataError(
             f"{entry.file.filename}: no detector has an image_key, which says what frame is projection (0), flat (1) "
             f"or dark (2). Detectors with data: {', '.join(detectors) or 'none'}; {instrument.name} holds "
@@ -102,12 +103,10 @@ def _detector(entry: h5py.Group, notes: list[str]) -> tuple[h5py.Group, h5py.Dat
 def _keys(
     detector: h5py.Group, frames: h5py.Dataset, notes: list[str]
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.intp]]:
-    import h5py
-
-    stored = detector["image_key"]
-    keys = np.array(stored[()], dtype=np.intp)
+    stored = find_dataset(detector, "image_key")
+    keys = np.array(numbers(stored), dtype=np.intp)
     place = f"{stored.file.filename}: {stored.name}"
-    count = frames.shape[0] if frames.ndim else 0
+    count = expect_frames(frames)
     if keys.shape != (count,):
         raise DataError(
             f"{place}: has the shape {keys.shape}; it must hold one key for each of the {count} frames of {frames.name}"
@@ -115,9 +114,9 @@ def _keys(
     unknown = sorted(set(keys.tolist()) - {PROJECTION, FLAT, DARK, INVALID})
     if unknown:
         raise DataError(f"{place}: keys are 0 (projection), 1 (flat), 2 (dark) and 3 (invalid); found {unknown}")
-    control = detector.get("image_key_control")
-    if isinstance(control, h5py.Dataset) and control.shape == keys.shape:
-        alignment = (control[()] < 0) & (keys == PROJECTION)
+    control = get_dataset(detector, "image_key_control")
+    if control is not None and control.shape == keys.shape:
+        alignment = (numbers(control) < 0) & (keys == PROJECTION)
         keys[alignment] = INVALID
         if alignment.any():
             notes.append(f"{np.count_nonzero(alignment)} frames are for alignment, as image_key_control says")
@@ -138,7 +137,7 @@ def _angles(entry: h5py.Group, detector: h5py.Group, count: int, notes: list[str
         place, dataset = stored
     else:
         place, dataset = f"{entry.name}/sample/rotation_angle", stored
-    angles = np.asarray(dataset[()], dtype=np.float64)
+    angles = np.asarray(numbers(dataset), dtype=np.float64)
     if angles.shape != (count,):
         raise DataError(
             f"{entry.file.filename}: {place} has the shape {angles.shape}; it must hold one angle for each of the "
@@ -154,8 +153,9 @@ def _axis(entry: h5py.Group, detector: h5py.Group, count: int) -> tuple[str, h5p
     plot = entry.get(detector.name.split("/")[-1])
     if not isinstance(plot, h5py.Group):
         return None
-    named = [text(axis) for axis in np.ravel(plot.attrs.get("axes", []))]
-    for name in [*named, *(name for name in plot if name not in named)]:
+    axes = attribute(plot, "axes")
+    named = [] if axes is None else [text(axis) for axis in np.ravel(axes)]
+    for name in [*named, *(name for name in names(plot) if name not in named)]:
         dataset = get_dataset(plot, name) if ROTATION.search(name) else None
         if dataset is not None and dataset.shape == (count,):
             return f"{plot.name}/{name}", dataset
@@ -167,10 +167,10 @@ def _pixel_size(entry: h5py.Group, detector: h5py.Group, notes: list[str]) -> fl
     stored = at_detector if at_sample is None else at_sample
     if stored is None:
         return None
-    size, assumed = to_micrometres(stored[()], text_attribute(stored, "units"), stored.name)
+    size, assumed = to_micrometres(first_value(stored), text_attribute(stored, "units"), stored.name)
     notes += assumed
     lens = get_dataset(detector, "magnification")
-    magnification = to_number(lens[()]) if lens is not None and at_sample is None else None
+    magnification = to_number(first_value(lens)) if lens is not None and at_sample is None else None
     if size is None or not magnification or magnification == 1:
         return size
     notes.append(f"pixel size at the sample: {stored.name} over a magnification of {magnification:g}")
