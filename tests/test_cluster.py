@@ -18,9 +18,11 @@ pytest.importorskip("dask_jobqueue", reason="needs the extra cluster")
 
 from tomopy_edge.cli.scan_options import address, cluster_of
 from tomopy_edge.cluster import start
+from tomopy_edge.cluster.crew import DaskCrew
 from tomopy_edge.cluster.piece import Piece, Task, make_piece
 from tomopy_edge.cluster_options import ClusterOptions
 from tomopy_edge.errors import ClusterError, DataError
+from tomopy_edge.output import LOCK
 from tomopy_edge.readers import ArrayScan
 from tomopy_edge.recipe import parse_recipe
 from tomopy_edge.run_scan import run
@@ -175,6 +177,54 @@ def test_a_scheduler_that_does_not_answer_is_named(scan, tmp_path, monkeypatch):
 def test_workers_that_do_not_see_the_files_are_told_so(scan, tmp_path, plugin):
     made = make_piece(Piece(Task(str(scan), None, 1, folder=str(tmp_path / "nowhere")), 0, 2), lambda *_: None)
     assert "nowhere: is not seen from here; workers need the same files under the same paths" in made.fault
+
+
+@pytest.mark.usefixtures("plugin")
+def test_a_worker_writes_nothing_into_the_output_of_another_run(scan, tmp_path):
+    folder = tmp_path / "out.part"
+    run(recipe(), scan, tmp_path / "out").output.rename(folder)
+    for path in folder.glob("*.tiff"):
+        path.unlink()
+    (folder / LOCK).write_text("this run")
+    told = []
+
+    def another_run_begins(digests, _shape):
+        told.append(digests)
+        if digests:
+            (folder / LOCK).write_text("another run")
+
+    task = Task(str(scan), 2, 1, folder=str(folder), run="this run")
+    made = make_piece(Piece(task, 0, 16), another_run_begins)
+    assert "the run that these rows were for has ended" in made.fault
+    assert 0 < len(made.digests) < 8
+    assert len([*folder.glob("*.tiff")]) == len(made.digests)
+
+
+class Silent:
+    """A client of a scheduler that is gone."""
+
+    def __init__(self, error):
+        self._error = error
+
+    def subscribe_topic(self, *_):
+        pass
+
+    def scheduler_info(self, **_):
+        if self._error is KeyError:
+            return {}
+        raise self._error
+
+    def submit(self, *_, **__):
+        raise self._error
+
+
+@pytest.mark.parametrize("error", [KeyError, OSError, RuntimeError])
+def test_a_scheduler_that_is_lost_ends_the_run_with_a_sentence(error):
+    crew = DaskCrew(Silent(error), more=False)
+    with pytest.raises(ClusterError, match=r"the scheduler does not answer any more .*--resume goes on"):
+        crew.workers()
+    with pytest.raises(ClusterError, match=r"the scheduler does not answer any more .*--resume goes on"):
+        crew.give("tcp://a:1", Piece(Task("", None, 1), 0, 2))
 
 
 def test_arrays_cannot_be_dealt_out(tmp_path, scan, plugin):
