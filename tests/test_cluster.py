@@ -7,14 +7,12 @@ import stat
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
-
-pytest.importorskip("distributed", reason="needs the extra cluster")
-pytest.importorskip("dask_jobqueue", reason="needs the extra cluster")
 
 from tomopy_edge.cli.scan_options import address, cluster_of
 from tomopy_edge.cluster import start
@@ -26,6 +24,10 @@ from tomopy_edge.output import LOCK
 from tomopy_edge.readers import ArrayScan
 from tomopy_edge.recipe import parse_recipe
 from tomopy_edge.run_scan import run
+
+# Not imported here: dask-jobqueue would change ctrl-C for all tests.
+if not all(map(find_spec, ("distributed", "dask_jobqueue"))):
+    pytest.skip("needs the extra cluster", allow_module_level=True)
 
 PLUGIN = Path(__file__).parent / "plugins" / "tomopy-edge-unsteady"
 ROWS, COLUMNS, ANGLES = 40, 48, 40
@@ -231,6 +233,14 @@ def test_arrays_cannot_be_dealt_out(tmp_path, scan, plugin):
     arrays = ArrayScan(np.ones((4, 2, 8), np.float32), np.linspace(0, 3, 4))
     with pytest.raises(ClusterError, match="arrays lie in no file that workers could read"):
         run(recipe(), arrays, tmp_path / "out", cluster=TWO)
+
+
+def test_ctrl_c_is_left_as_it_was():
+    code = (
+        "import signal; from tomopy_edge.cluster.start import _library; before = signal.getsignal(signal.SIGINT); "
+        "_library('dask_jobqueue'); assert signal.getsignal(signal.SIGINT) is before"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)  # noqa: S603 - our own words
 
 
 def test_there_are_as_many_workers_as_cores_and_memory_allow():

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from importlib import import_module
 from typing import Any
 
 from tomopy_edge.cluster.crew import DaskCrew
@@ -112,9 +115,12 @@ def _batch(options: ClusterOptions) -> Any:
 
 
 def _library(name: str) -> Any:
-    from importlib import import_module
-
+    """Import a part of Dask, and leave ctrl-C as it was: dask-jobqueue has it end the process, with exit code 0."""
+    before = signal.getsignal(signal.SIGINT)
     try:
         return import_module(name)
     except ImportError as error:
         raise ClusterError(f"cluster: needs {name} ({error}); pip install 'tomopy-edge[cluster]'") from None
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, before)
