@@ -125,7 +125,7 @@ def test_a_runtime_that_fails_midway_is_a_line_with_its_reason_and_costs_the_oth
             raise RuntimeError("device lost")
 
     broken, good = timed(entry("broken", breaks), entry("good"), precisions=("chained",), turns=4).rows
-    assert broken.fault == "RuntimeError: device lost"
+    assert broken.fault == "denoise: RuntimeError: device lost"
     assert asked == ["opened", 1, 2, 3, 4, "closed"]
     assert 0 < len(broken.turns) < 5
     assert len(good.turns) == 5
@@ -167,7 +167,7 @@ def test_where_nothing_got_through_a_turn_that_is_the_error():
         raise RuntimeError("device lost")
 
     with pytest.raises(
-        BackendError, match="nothing could be timed: tomogan-compact int8, 64 px, broken: RuntimeError: device"
+        BackendError, match="nothing could be timed: tomogan-compact int8, 64 px, broken: denoise: RuntimeError: device"
     ):
         timed(entry("broken", breaks))
 
