@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tomopy_edge import forecast as module
+from tomopy_edge.chunk_size import rows_that_fit
 from tomopy_edge.data import Volume
 from tomopy_edge.errors import BackendError, DataError, OutputError
 from tomopy_edge.fbp import FilteredBackProjection
@@ -24,7 +25,6 @@ from tomopy_edge.forecast import pace as pace_module
 from tomopy_edge.forecast.pace import Duration, foretell_time
 from tomopy_edge.forecast.working_set import Means, Sizes, fbp_buffers, working_set
 from tomopy_edge.memory import PLENTY
-from tomopy_edge.pipeline import rows_that_fit
 from tomopy_edge.readers import open_scan
 from tomopy_edge.recipe import parse_recipe
 from tomopy_edge.stages.write import WRITERS

@@ -20,6 +20,7 @@ LAYERS = [
     {"builtin"},
     {"plugins", "recipe"},
     {"pipeline", "report"},
+    {"chunk_size"},
     {"begun", "record", "training"},
     {"there"},
     {"rows_left"},

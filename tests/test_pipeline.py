@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tomopy_edge.chunk_size import rows_that_fit, sample_rows
 from tomopy_edge.data import Volume
 from tomopy_edge.errors import DataError
 from tomopy_edge.hookspecs import StageEntry, Step
 from tomopy_edge.job import Job
-from tomopy_edge.pipeline import Span, rows_that_fit, sample_rows, stream, with_neighbours
+from tomopy_edge.pipeline import Span, stream, with_neighbours
 from tomopy_edge.recipe import Block, Recipe
 
 

@@ -71,11 +71,9 @@ class Tally:
             for quantity, numbers in measures.items():
                 for number in numbers:
                     self.measure(stage, quantity, number)
-        with self._lock:
-            for stage, parts in other.seconds.items():
-                seconds = self.seconds.setdefault(stage, {})
-                for part, spent in parts.items():
-                    seconds[part] = seconds.get(part, 0.0) + spent
+        for stage, parts in other.seconds.items():
+            for part, took in parts.items():
+                self._spend(stage, part, took)
 
     def count(self, stage: str, what: str, number: SupportsInt) -> None:
         """Add `number` to how much `stage` counted of `what`; 0 leaves no trace."""
@@ -110,9 +108,12 @@ class Tally:
             del self._running[work]
         took = time.perf_counter() - start
         if not self._muted:
-            with self._lock:
-                seconds = self.seconds.setdefault(stage, {})
-                seconds[part] = seconds.get(part, 0.0) + took
+            self._spend(stage, part, took)
+
+    def _spend(self, stage: str, part: str, took: float) -> None:
+        with self._lock:
+            seconds = self.seconds.setdefault(stage, {})
+            seconds[part] = seconds.get(part, 0.0) + took
 
     @contextmanager
     def muted(self) -> Iterator[None]:

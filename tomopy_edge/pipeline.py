@@ -18,24 +18,10 @@ from tomopy_edge.data import Volume
 from tomopy_edge.errors import DataError, EdgeError, PluginError
 from tomopy_edge.hookspecs import Step, keep
 from tomopy_edge.job import Job
-from tomopy_edge.memory import PLENTY, SHARE
 from tomopy_edge.recipe import Block, Recipe
 from tomopy_edge.row_check import expect_rows_made
 
 log = logging.getLogger(__name__)
-
-SAMPLE_ROWS = 8
-"""Rows from the middle of a scan, at most, on which the rotation axis and the unit of attenuation are found."""
-
-SAMPLE_BYTES = 192 * 2**20
-"""What the sinograms and slices of the sample rows may take. It does not follow the machine: the same scan has the same
-sample, and so the same slices, wherever it is reconstructed."""
-
-CHUNK_BYTES = 2**30
-"""What the rows in flight take at most where the caller does not choose their number: more make no run faster."""
-
-SIDE_BY_SIDE = 12
-"""Copies of a chunk, at most, that are held where stages work side by side."""
 
 Read = Callable[[int, int], Iterable[Any]]
 """Yields the rows from the first to the one before the last, as adjacent chunks of the first stage's kind, in order."""
@@ -76,7 +62,7 @@ def settle(recipe: Recipe, sample: Any, job: Job) -> Recipe:
     sample : a chunk of the first stage's kind: some rows from the middle of the scan
     """
     blocks = list(recipe.blocks)
-    open_until = max((n for n, block in enumerate(blocks) if block.entry.settle is not keep), default=-1)
+    open_until = last_open(recipe)
     with job.tally.muted():
         for n, block in enumerate(blocks[: open_until + 1]):
             with _mendable(block.entry.name):
@@ -85,6 +71,11 @@ def settle(recipe: Recipe, sample: Any, job: Job) -> Recipe:
             if n < open_until:
                 sample = _applied(blocks[n], _one_slice(sample), job)
     return Recipe(tuple(blocks))
+
+
+def last_open(recipe: Recipe) -> int:
+    """Return the number of the last stage that leaves anything to be found, -1 where none does."""
+    return max((n for n, block in enumerate(recipe.blocks) if block.entry.settle is not keep), default=-1)
 
 
 def _applied(block: Block, sample: Any, job: Job) -> Any:
@@ -253,40 +244,3 @@ def with_neighbours(volumes: Iterable[Volume], margin: int, span: Span | None = 
         if missing:
             after = np.repeat(held.slices[-1:], missing, axis=0)
             yield dataclasses.replace(held, slices=np.concatenate([held.slices, after]))
-
-
-def sample_rows(span: Span, angles: int, columns: int) -> tuple[int, int]:
-    """Return the rows on which a recipe is settled, the first and the one after the last, in the middle of `span`.
-
-    They are fewer where rows are large, and lie beyond the span too where that is short.
-    """
-    row = 4 * (angles * columns + columns * columns)
-    count = min(max(SAMPLE_BYTES // row, 2), SAMPLE_ROWS)
-    first = max(0, min((span.first + span.last - count) // 2, span.rows - count))
-    return first, min(span.rows, first + count)
-
-
-def side_by_side(angles: int, columns: int, chunk: int, memory: int) -> bool:
-    """Return whether `memory` bytes are enough for stages to work side by side, each on a chunk of its own."""
-    row = 4 * (angles * columns + columns * columns)
-    return memory >= PLENTY and SIDE_BY_SIDE * chunk * row <= memory / 2
-
-
-def samples_in(span: Span, angles: int, columns: int) -> list[tuple[int, int]]:
-    """Return rows on which a recipe may be settled, the best ones first: the middle, the quarters where that fails.
-
-    See `sample_rows`. A row that cannot be read, or saw no beam, would keep all others from being made.
-    """
-    middle = (span.first + span.last) // 2
-    parts = [span, Span(span.first, middle, span.rows), Span(middle, span.last, span.rows)]
-    return list(dict.fromkeys(sample_rows(part, angles, columns) for part in parts if part.first < part.last))
-
-
-def rows_that_fit(angles: int, columns: int, memory: int) -> int:
-    """Return how many rows of a scan to work on at once where `memory` bytes are free.
-
-    A row is held as counts, transmission, line integrals and the stages' working copies of them, and as the slice that
-    comes out of it, before and after the denoiser: about eight float32 copies of each.
-    """
-    row = 8 * 4 * (angles * columns + columns * columns)
-    return min(max(int(min(SHARE * memory, CHUNK_BYTES)) // row, 2), 64) // 2 * 2

@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tomopy_edge.catalogue import Catalogue
+from tomopy_edge.chunk_size import rows_at_once, sample_rows
 from tomopy_edge.data import Float32, Float64, Sinograms
 from tomopy_edge.errors import DataError
 from tomopy_edge.job import Job, Tally, at_least_one, available_cores
 from tomopy_edge.memory import free_memory, spare_memory
 from tomopy_edge.networks.manifest import open_model
 from tomopy_edge.networks.runtimes import AUTO, partner_for
-from tomopy_edge.pipeline import Span, rows_that_fit, sample_rows, settle, stream
+from tomopy_edge.pipeline import Span, settle, stream
 from tomopy_edge.plugins import load_catalogue
 from tomopy_edge.readers.arrays import ArrayScan
 from tomopy_edge.recipe import Recipe, parse_recipe
@@ -116,7 +117,7 @@ def recon_and_denoise(  # noqa: PLR0913 - TomoPy's names, all but the first two 
     recipe = parse_recipe(stages, catalogue, source="recon_and_denoise")
     if callable(algorithm):
         recipe = _with_algorithm(recipe, algorithm, filter_name)
-    chunk = at_least_one("nchunk", nchunk, rows_that_fit(scan.angles, scan.columns, free_memory()))
+    chunk = rows_at_once(scan, nchunk, free_memory())
     span = Span(0, scan.rows, scan.rows)
     recipe = settle(recipe, rows_of(*sample_rows(span, scan.angles, scan.columns)), job)
 

@@ -13,12 +13,13 @@ from typing import Any
 
 from tomopy_edge.begun import Begun, read_begun, worth
 from tomopy_edge.catalogue import Catalogue
+from tomopy_edge.chunk_size import rows_at_once, samples_in, side_by_side
 from tomopy_edge.cluster_options import ClusterOptions
 from tomopy_edge.errors import DataError, OutputError, RecipeError, ScanLostError
 from tomopy_edge.job import Job, at_least_one, available_cores
 from tomopy_edge.memory import free_memory, spare_memory
 from tomopy_edge.output import default_output, expect_room, output_folder
-from tomopy_edge.pipeline import Span, rows_that_fit, samples_in, settle, side_by_side
+from tomopy_edge.pipeline import Span, settle
 from tomopy_edge.plugins import load_catalogue
 from tomopy_edge.progress import track, watched
 from tomopy_edge.readers import ArrayScan, ScanFile, open_scan
@@ -27,7 +28,7 @@ from tomopy_edge.record import Picked, write_record
 from tomopy_edge.report import Report, make_report
 from tomopy_edge.rows_left import Failure, Make, rows_here
 from tomopy_edge.stages.read import ENTRY as READ
-from tomopy_edge.stages.read import RowRange, wanted_rows
+from tomopy_edge.stages.read import RowRange, angles_taken, wanted_rows
 from tomopy_edge.stages.write import ENTRY as WRITE
 from tomopy_edge.strict import to_plain
 from tomopy_edge.there import leave_out, take_back
@@ -101,8 +102,8 @@ def run(  # noqa: PLR0913 - a recipe, a scan, an output, and how
     with ExitStack() as opened:
         source = opened.enter_context(open_scan(Path(scan))) if isinstance(scan, str | Path) else scan
         target = _target(output, source)
-        fitting = rows_that_fit(source.angles, source.columns, free_memory())
-        chunk = at_least_one("nchunk", nchunk, fitting)
+        free = free_memory()
+        chunk = rows_at_once(source, nchunk, free)
         wanted = wanted_rows(source, recipe.blocks[0].options)
         span = Span(wanted.first, wanted.last, source.rows)
         if resume:
@@ -120,7 +121,7 @@ def run(  # noqa: PLR0913 - a recipe, a scan, an output, and how
                 output=folder,
                 rows=rows,
                 ledger=ledger,
-                overlap=side_by_side(source.angles, source.columns, chunk, free_memory()),
+                overlap=side_by_side(source.angles, source.columns, chunk, free),
             )
             settings = {"ncore": threads, "nchunk": chunk} if cluster is None else to_plain(cluster)
             report = _run(recipe, source, span, make, job, settings)
@@ -260,10 +261,9 @@ def _folder(job: Job) -> Path:
 
 
 def _described(source: ScanFile, settled: Recipe, span: Span) -> dict[str, Any]:
-    thinned = settled.blocks[0].options.angles
     return {
         "source": source.source if isinstance(source, ArrayScan) else str(Path(source.source).absolute()),
-        "angles": source.angles if thinned is None else len(range(*thinned)),
+        "angles": angles_taken(source, settled.blocks[0].options),
         "rows": [span.first, span.last],
         "columns": source.columns,
         "pixel_size": source.pixel_size,

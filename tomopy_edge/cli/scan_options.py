@@ -78,17 +78,11 @@ def cluster_of(args: argparse.Namespace, recipe: Recipe) -> ClusterOptions | Non
             raise DataError("--workers: of no use without --cluster")
         return None
     try:
-        if args.cluster != HERE:
-            described = recipe.cluster or ClusterOptions()
-            return ClusterOptions(
-                kind="running",
-                address=args.cluster,
-                workers=args.workers,
-                cores=args.ncore or described.cores,
-                rows=described.rows,
-                patience=described.patience,
-            )
         found = recipe.cluster or ClusterOptions()
+        if args.cluster != HERE:
+            found = ClusterOptions(
+                kind="running", address=args.cluster, cores=found.cores, rows=found.rows, patience=found.patience
+            )
         given = {"workers": args.workers, "cores": args.ncore}
         return replace(found, **{name: number for name, number in given.items() if number is not None})
     except ValueError as error:

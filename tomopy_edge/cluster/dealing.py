@@ -12,8 +12,9 @@ from typing import Protocol
 from tomopy_edge.cluster.piece import FATAL, Digests, Made, Piece, Shape, Task
 from tomopy_edge.errors import ClusterError
 from tomopy_edge.job import Tally
+from tomopy_edge.pipeline import Span
 from tomopy_edge.record import Picked
-from tomopy_edge.rows_left import Failure
+from tomopy_edge.rows_left import Failure, gaps
 
 log = logging.getLogger(__name__)
 
@@ -242,11 +243,9 @@ class Dealer:
         name = f"worker {worker}" + (f" on {machine}" if machine else "")
         log.warning("%s: %s; its %d rows are dealt out again", name, why, len(busy.left))
         self._tally.note("cluster", f"{name}: {why}; {len(busy.left)} rows were dealt out again")
-        rows = sorted(busy.left)
-        while rows:
-            count = next((n for n, row in enumerate(rows) if row != rows[0] + n), len(rows))
-            yield from self._once_more(worker, busy.lot, rows[0], rows[0] + count, why, fatal=fatal)
-            del rows[:count]
+        lot = busy.lot
+        for span in gaps(Span(lot.first, lot.last, lot.last), {*range(lot.first, lot.last)} - busy.left):
+            yield from self._once_more(worker, lot, span.first, span.last, why, fatal=fatal)
 
     def _once_more(
         self, worker: str, lot: _Lot, first: int, last: int, why: str, *, fatal: bool = False

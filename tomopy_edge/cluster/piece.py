@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tomopy_edge.begun import Begun, read_begun
+from tomopy_edge.chunk_size import rows_at_once, side_by_side
 from tomopy_edge.contact_sheet import Shown
 from tomopy_edge.data import Volume
 from tomopy_edge.errors import ClusterError, EdgeError, OutputError, ScanLostError
 from tomopy_edge.job import Job, Tally
 from tomopy_edge.memory import free_memory, spare_memory
 from tomopy_edge.output import LOCK
-from tomopy_edge.pipeline import Span, rows_that_fit, side_by_side
+from tomopy_edge.pipeline import Span
 from tomopy_edge.plugins import load_catalogue
 from tomopy_edge.readers import open_scan
 from tomopy_edge.recipe import parse_recipe
@@ -170,7 +171,7 @@ def _make(piece: Piece, teller: _Teller, tally: Tally, picked: Picked, failed: d
     with open_scan(Path(piece.task.scan)) as source:
         rows = begun.rows[0], begun.rows[1]
         begun.expect_same(parse_recipe(begun.asked, catalogue), source, Span(*rows, source.rows), folder)
-        chunk = piece.task.chunk or rows_that_fit(source.angles, source.columns, free)
+        chunk = rows_at_once(source, piece.task.chunk, free)
         job = Job(
             ncore=piece.task.threads,
             tally=tally,
@@ -188,7 +189,8 @@ def _make(piece: Piece, teller: _Teller, tally: Tally, picked: Picked, failed: d
 
         def observe(stage: str, made: Any) -> None:
             # A task that runs cannot be called off: before anything of it is written, it looks whether it is wanted.
-            _expect_run(folder, piece.task.run)
+            if stage == recipe.blocks[-2].entry.name:
+                _expect_run(folder, piece.task.run)
             picked.observe(stage, made)
 
         for one in make_rows(recipe, spans, chunk, job, observe):

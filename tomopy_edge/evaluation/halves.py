@@ -16,11 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomopy_edge.catalogue import Catalogue
+from tomopy_edge.chunk_size import sample_rows
 from tomopy_edge.data import Scan
 from tomopy_edge.errors import DataError
 from tomopy_edge.evaluation.cases import Source
 from tomopy_edge.job import Job
-from tomopy_edge.pipeline import Span, sample_rows, settle
+from tomopy_edge.pipeline import Span, settle
 from tomopy_edge.readers import ScanFile, open_scan
 from tomopy_edge.recipe import parse_recipe
 

@@ -9,18 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from tomopy_edge.catalogue import Catalogue
+from tomopy_edge.chunk_size import rows_at_once, sample_rows, side_by_side
 from tomopy_edge.forecast.libraries import LEFT, load, resident
 from tomopy_edge.forecast.working_set import Means, Sizes, working_set
 from tomopy_edge.job import at_least_one, available_cores
 from tomopy_edge.memory import free_memory, memory_limit, spare_memory
-from tomopy_edge.pipeline import Span, rows_that_fit, sample_rows, side_by_side
+from tomopy_edge.pipeline import Span
 from tomopy_edge.plugins import load_catalogue
 from tomopy_edge.readers import ScanFile
 from tomopy_edge.readers.frames import Frames
 from tomopy_edge.readers.row_reader import MEMORY_SHARE, PART_BYTES
 from tomopy_edge.readers.scratch import has_room, scratch_folder
 from tomopy_edge.recipe import Recipe
-from tomopy_edge.stages.read import wanted_rows
+from tomopy_edge.stages.read import angles_taken, wanted_rows
 from tomopy_edge.stages.write import WriteOptions
 from tomopy_edge.writers.sizes import on_disk
 
@@ -151,7 +152,7 @@ class Plan:
         free = free_memory()
         spare_memory(free)
         wanted = wanted_rows(scan, recipe.blocks[0].options)
-        chunk = at_least_one("nchunk", nchunk, rows_that_fit(scan.angles, scan.columns, free))
+        chunk = rows_at_once(scan, nchunk, free)
         threads = at_least_one("ncore", ncore, available_cores())
         overlap = side_by_side(scan.angles, scan.columns, chunk, free)
         means = Means(threads, free, catalogue or load_catalogue(), overlap)
@@ -217,8 +218,7 @@ def _gigabytes(size: int) -> str:
 
 
 def _sizes(recipe: Recipe, scan: ScanFile) -> Sizes:
-    thinned = recipe.blocks[0].options.angles
-    angles = scan.angles if thinned is None else len(range(*thinned))
+    thinned, angles = recipe.blocks[0].options.angles, angles_taken(scan, recipe.blocks[0].options)
     chosen = (getattr(block.options, "options", None) for block in recipe.blocks if block.entry.name == "reconstruct")
     size = next((size for each in chosen if (size := getattr(each, "size", None))), scan.columns)
     stacks = _stacks(scan)

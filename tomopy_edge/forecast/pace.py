@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any, cast
 
 from tomopy_edge.catalogue import Catalogue
+from tomopy_edge.chunk_size import sample_rows
 from tomopy_edge.forecast import Plan, ahead_of, there
 from tomopy_edge.job import Job
-from tomopy_edge.pipeline import Span, sample_rows, settle, stream
+from tomopy_edge.pipeline import Span, settle, stream
 from tomopy_edge.readers import ScanFile
 from tomopy_edge.readers.row_reader import SCRATCH_RATE
 from tomopy_edge.recipe import Recipe

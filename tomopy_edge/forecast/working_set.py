@@ -9,13 +9,13 @@ from typing import Any
 from tomopy_edge.catalogue import find
 from tomopy_edge.data import Scan, Sinograms, Transmission, Volume
 from tomopy_edge.denoisers.tomogan import NetworkOptions, Part, networks_of
-from tomopy_edge.hookspecs import keep
 from tomopy_edge.memory import SHARE
 from tomopy_edge.networks import litert
 from tomopy_edge.networks.footprint import footprint
 from tomopy_edge.networks.openvino import ENTRY as OPENVINO
 from tomopy_edge.networks.room import Room
 from tomopy_edge.networks.runtimes import AUTO, backends, choose_file
+from tomopy_edge.pipeline import last_open
 from tomopy_edge.recipe import Block, Recipe
 from tomopy_edge.stages.denoise import DenoiseOptions
 from tomopy_edge.stages.reconstruct import ReconstructOptions
@@ -171,7 +171,7 @@ def _places(recipe: Recipe, needs: list[Need], sizes: Sizes, rows: int) -> Itera
 
 def _settling(recipe: Recipe, sizes: Sizes, means: Means, sample: int) -> int:
     """Return the bytes that settling takes, which sees one slice of what comes after the slices."""
-    open_until = max((n for n, block in enumerate(recipe.blocks) if block.entry.settle is not keep), default=-1)
+    open_until = last_open(recipe)
     most = 0
     for n, block in enumerate(recipe.blocks[: open_until + 1]):
         need = _need(block, sizes, means, sample)

@@ -52,6 +52,9 @@ class _Rows(Protocol):
     def source(self) -> str: ...
 
     @property
+    def angles(self) -> int: ...
+
+    @property
     def rows(self) -> int: ...
 
 
@@ -80,6 +83,11 @@ def wanted_rows(scan: _Rows, options: ReadOptions) -> RowRange:
             f"read: rows {first} to {last - 1} were asked for; {scan.source} has the rows 0 to {scan.rows - 1}"
         )
     return RowRange(first, last)
+
+
+def angles_taken(scan: _Rows, options: ReadOptions) -> int:
+    """Return how many projections of a scan a run sees."""
+    return scan.angles if options.angles is None else len(range(*options.angles))
 
 
 def even_chunks(first: int, last: int, chunk: int) -> list[RowRange]:

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tomopy_edge.chunk_size import sample_rows
 from tomopy_edge.data import Float32
 from tomopy_edge.errors import DataError
 from tomopy_edge.job import Job
 from tomopy_edge.networks.unit import attenuation_unit
 from tomopy_edge.options import options
 from tomopy_edge.output import expect_room
-from tomopy_edge.pipeline import sample_rows
 from tomopy_edge.progress import track
 from tomopy_edge.readers import open_scan
 from tomopy_edge.recipe import Recipe

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tomopy_edge.chunk_size import sample_rows
 from tomopy_edge.data import Float32, Float64, Scan, Sinograms
 from tomopy_edge.errors import DataError
 from tomopy_edge.job import Job
-from tomopy_edge.pipeline import Span, sample_rows, settle, stream
+from tomopy_edge.pipeline import Span, settle, stream
 from tomopy_edge.readers import ScanFile
 from tomopy_edge.recipe import Block, Recipe
 from tomopy_edge.reconstructors.fbp import Fbp

@@ -22,7 +22,7 @@ def put_in_place(files: Iterable[tuple[Path, Callable[[Path], object]]]) -> None
     made: list[tuple[Path, Path]] = []
     try:
         for path, write in files:
-            made.append((_new(path), path))
+            made.append((unfinished(path), path))
             write(made[-1][0])
         for new, _ in made:
             flush(new)
@@ -43,7 +43,7 @@ def put_once(path: Path, write: Callable[[Path], object]) -> None:
 
     Where the file system has no hard links, the last one does.
     """
-    new = _new(path)
+    new = unfinished(path)
     try:
         write(new)
         flush(new)
@@ -64,7 +64,8 @@ def sweep(folder: Path) -> None:
         left.unlink(missing_ok=True)
 
 
-def _new(path: Path) -> Path:
+def unfinished(path: Path) -> Path:
+    """Return the name, which no other writer takes, that a file has until it is whole."""
     return path.with_name(f"{path.name}.{uuid4().hex[:12]}{NEW}")
 
 

@@ -8,13 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
 
 from tomopy_edge.data import Float32
 from tomopy_edge.errors import OutputError
-from tomopy_edge.writers.durable import NEW, flush
+from tomopy_edge.writers.durable import NEW, flush, unfinished
 from tomopy_edge.writers.failures import expect_folder
 from tomopy_edge.writers.zarr_metadata import DOCUMENT
 
@@ -135,7 +134,7 @@ def put(path: Path, content: bytes) -> None:
     OSError : where the disk is full or cannot be written to
     """
     for _ in range(TRIES):
-        new = path.with_name(f"{path.name}.{uuid4().hex}{NEW}")
+        new = unfinished(path)
         try:
             new.write_bytes(content)
             flush(new)
