@@ -43,6 +43,11 @@ def test_what_is_left_of_a_distribution_has_no_version(packages):
     assert Installed((str(packages),)).version("broken-thing") == ""
 
 
+def test_what_is_left_of_a_distribution_has_no_version_where_the_backport_finds_it(packages):
+    pytest.importorskip("importlib_metadata")
+    assert Installed((str(packages),)).version("broken-thing") == ""
+
+
 def test_without_folders_it_is_this_python_that_is_asked():
     assert Installed().version("numpy")
     assert Installed().place("numpy").name == "numpy"

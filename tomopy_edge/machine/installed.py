@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.machinery import PathFinder
 from importlib.metadata import distributions
@@ -25,9 +26,10 @@ class Installed:
         """Return the version of a distribution, "" where it is not installed."""
         folders = sys.path if self.folders is None else list(self.folders)
         for found in distributions(name=distribution, path=folders):
-            # What is left of a broken installation has no version.
-            if version := found.metadata["Version"]:
-                return str(version)
+            # What is left of a broken installation has no version; importlib_metadata, where it was imported, raises here.
+            with suppress(FileNotFoundError):
+                if version := found.metadata["Version"]:
+                    return str(version)
         return ""
 
     def place(self, module: str) -> Path | None:
