@@ -25,10 +25,11 @@ from growth import Size, write_tall
 from turns import Contestant, Row, parser_of, published, take_turns
 from whole import recipe_for
 
-from tomopy_edge.cluster.crew import DaskCrew
+from tomopy_edge.cluster.dask_crew import DaskCrew
 from tomopy_edge.cluster.dealing import Dealer
-from tomopy_edge.cluster.piece import Made, Piece, Task
+from tomopy_edge.cluster.piece import Made, Piece
 from tomopy_edge.cluster.start import open_crew
+from tomopy_edge.cluster.workplace import Task
 from tomopy_edge.cluster_options import ClusterOptions
 from tomopy_edge.job import Tally, available_cores
 from tomopy_edge.record import Picked
@@ -74,7 +75,7 @@ def idle(piece: Piece, topic: str) -> Made:
     worker = get_worker()
     for row in range(piece.first, piece.last, NEWS):
         digests = {each: f"{each:064x}" for each in range(row, min(row + NEWS, piece.last))}
-        worker.log_event(topic, {"worker": worker.address, "digests": [*digests.items()], "shape": [8, 8]})
+        worker.log_event(topic, {"piece": piece.number, "digests": [*digests.items()], "shape": [8, 8]})
     rows = range(piece.first, piece.last)
     return Made(digests={row: f"{row:064x}" for row in rows}, shape=(8, 8))
 

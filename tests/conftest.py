@@ -14,6 +14,9 @@ from tomopy_edge.errors import ModelError
 from tomopy_edge.networks.litert import LiteRT
 from tomopy_edge.plugins import load_catalogue, make_manager
 
+OF_THE_RUN = {"report.json", "slices.jsonl", "counts.json"}
+"""Files of an output that tell how a run went, and so differ from one to the next."""
+
 
 @pytest.fixture(scope="session")
 def scans() -> Path:
@@ -69,6 +72,26 @@ def libedgetpu(tmp_path_factory) -> Path:
     source = Path(__file__).parent / "stand_ins" / "libedgetpu.c"
     subprocess.run([compiler, "-shared", "-fPIC", "-o", library, source], check=True)  # noqa: S603 - our own source
     return library
+
+
+@pytest.fixture(scope="session")
+def contents_of():
+    """What reads the bytes of all files of an output that do not tell of the run itself.
+
+    Of an HDF5 file it reads what is in it, without its dates.
+    """
+
+    def read(output):
+        found = {}
+        for path in sorted(path for path in output.rglob("*") if path.is_file() and path.name not in OF_THE_RUN):
+            if path.suffix == ".h5":
+                with h5py.File(path) as file:
+                    names = [*file, *file["exchange"], *file["process"]]
+                    found["slices in HDF5"], found["names in HDF5"] = file["exchange/data"][...].tobytes(), names
+            found[str(path.relative_to(output))] = b"" if path.suffix == ".h5" else path.read_bytes()
+        return found
+
+    return read
 
 
 @pytest.fixture

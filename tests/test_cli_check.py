@@ -1,8 +1,11 @@
 """`tomopy-edge check` takes its arguments in any order, as `run` does, and says what a run would say."""
 
+import errno
 import shutil
 import sys
+import tempfile
 from itertools import permutations
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -108,6 +111,7 @@ def test_memory_disk_and_time_are_told_and_nothing_is_left(checked, tmp_path):
     told = [line.split(":")[0] for line in said.splitlines()[-4:]]
     assert (code, told) == (0, ["output", "memory", "disk", "time"])
     assert "4 rows at once" in said
+    assert "report and contact sheet 8.39 MB); " in said
     assert not (tmp_path / "slices").exists()
     assert not [*tmp_path.glob(".tomopy*")]
 
@@ -134,21 +138,71 @@ def test_a_disk_that_is_too_small_is_an_error_as_in_a_run(checked, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=10**6))
     code, said, warned = checked()
     assert code == 2
-    assert "0.00 free: it does NOT fit" in said
-    assert "the slices need 0.0 GB, and the disk has 0.0 GB free; make room" in warned
+    assert "has 1 MB free: it does NOT fit" in said
+    assert "slices: needs 8.68 MB, and the disk has 1 MB free; make room" in warned
     assert "time:" not in said
 
 
-def test_too_little_memory_is_a_warning_as_a_run_may_do_with_less(checked, monkeypatch, caplog):
+def test_too_little_memory_is_an_error_too(checked, monkeypatch):
     monkeypatch.setattr(forecast, "free_memory", lambda: 0)
     monkeypatch.setattr(forecast, "resident", lambda: 2**30)
     monkeypatch.setattr(forecast, "memory_limit", lambda: 2**30)
-    code, said, _ = checked()
-    assert code == 0
-    assert "it does NOT fit" in said
-    assert "memory may run out" in caplog.text
+    code, said, warned = checked()
+    assert code == 2
+    assert "there are 1.07 GB: it does NOT fit" in said
+    assert "memory may run out, and the system then ends the run without a word" in warned
+    assert "Python and its libraries alone take more than there is" in warned
     # To try it would take as much.
     assert "time:" not in said
+
+
+@pytest.mark.parametrize(
+    ("place", "told"),
+    [
+        ("thesis", "holds files that are no output of tomopy-edge"),
+        ("thesis/a.tex", "is a file; the output is a folder"),
+        ("thesis/a.tex/slices", "a.tex is a file; choose another folder"),
+    ],
+    ids=["a folder of the user's", "a file", "in a file"],
+)
+def test_an_output_that_no_run_could_make_is_an_error(recipe_file, scan_file, tmp_path, capsys, place, told):
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "a.tex").touch()
+    assert main(["check", recipe_file, str(scan_file), "--no-time", "-o", str(tmp_path / place)]) == 2
+    assert told in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "thesis").iterdir()] == ["a.tex"]
+
+
+def test_a_place_where_nothing_can_be_written_is_an_error(checked, tmp_path, monkeypatch):
+    def refused(*_, **__):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(tempfile, "TemporaryDirectory", refused)
+    code, said, warned = checked("--no-time")
+    assert code == 2
+    assert "slices: cannot be written: the file system is read-only" in warned
+    assert "would make" not in said
+
+
+def test_of_a_scan_that_is_not_there_only_that_is_said(recipe_file, tmp_path, capsys):
+    assert main(["check", recipe_file, str(tmp_path / "scan.h5")]) == 2
+    said, warned = capsys.readouterr()
+    assert (said, "no such file" in warned) == ("", True)
+
+
+def test_the_recipe_for_a_cluster_is_told_of_on_this_machine_alone(recipe_file, scan_file, tmp_path, capsys):
+    words = ["check", recipe_file, str(scan_file), "--no-time", "-o", str(tmp_path / "slices")]
+    assert main(words) == 0
+    assert "--cluster" not in capsys.readouterr().out
+    Path(recipe_file).write_text(yaml.safe_dump([{"cluster": {"workers": 2}}, *RECIPE]))
+    assert main(words) == 0
+    assert "memory and time are those of a run on this machine, without --cluster" in capsys.readouterr().out
+
+
+def test_one_slice_of_one_row_is_told_in_the_singular(checked):
+    said = checked("--set", "read.rows=[2, 3]", "--nsino-per-chunk", "1", "--no-time")[1]
+    assert "would make 1 slice of" in said
+    assert "1 row at once" in said
 
 
 def test_an_output_that_is_there_is_told(checked, tmp_path):

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import logging
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -28,7 +29,7 @@ from tomopy_edge.memory import PLENTY
 from tomopy_edge.readers import open_scan
 from tomopy_edge.recipe import parse_recipe
 from tomopy_edge.stages.write import WRITERS
-from tomopy_edge.writers.sizes import HEADER, on_disk
+from tomopy_edge.writers.sizes import HEADER, UNITS, in_words, on_disk
 from tomopy_edge.writers.zarr_planes import tensorstore
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
@@ -135,11 +136,58 @@ def test_what_does_not_fit_is_told_plainly(recipe, scan_file, small_machine, tmp
     with open_scan(scan_file) as scan:
         assert forecast(recipe(), scan).fits
         small_machine(0)
-        told = forecast(recipe(), scan)
+        told = forecast(recipe(), scan, ncore=1, nchunk=1)
     short = dataclasses.replace(told, free=told.memory - 1)
     assert not short.fits
     assert "it does NOT fit" in short.lines(tmp_path)[0]
-    assert "--ncore" in short.mend or short.ncore == 1
+    assert "1 row at once" in short.lines(tmp_path)[0]
+
+
+@pytest.fixture
+def many_rows(tmp_path, scan_file):
+    """A scan of 64 wide rows, of which 64 at once take far more memory than 2."""
+    with h5py.File(scan_file) as source, h5py.File(tmp_path / "many.h5", "w") as target:
+        exchange = target.create_group("exchange")
+        source.copy("exchange/theta", exchange)
+        for name in ("data", "data_white", "data_dark"):
+            exchange.create_dataset(name, data=np.ones((len(source["exchange"][name]), 64, 700), np.uint8))
+    with open_scan(tmp_path / "many.h5") as scan:
+        yield scan
+
+
+@pytest.mark.parametrize(
+    ("free", "nchunk", "ncore", "flags"),
+    [
+        (380, 64, 16, "--nsino-per-chunk 32"),
+        (150, 64, 16, r"--nsino-per-chunk \d+"),
+        (160, 2, 64, r"--ncore \d+"),
+        (145, 64, 64, r"--nsino-per-chunk \d+ --ncore 1"),
+    ],
+    ids=["half the rows", "fewer rows", "fewer threads", "both"],
+)
+def test_who_follows_the_advice_is_told_that_it_fits(
+    denoising, many_rows, small_machine, monkeypatch, free, nchunk, ncore, flags
+):
+    # Measured anew in each process; the same for both here.
+    monkeypatch.setattr(module, "resident", lambda: 3 * 10**8)
+    small_machine(free * 10**6)
+    asked = {"nchunk": nchunk, "ncore": ncore}
+    told = forecast(denoising, many_rows, **asked)
+    assert not told.fits
+    (advised,) = re.findall(f"^it fits with ({flags})$", told.mend)
+    for flag, number in re.findall(r"(\S+) (\d+)", advised):
+        asked[{"--ncore": "ncore", "--nsino-per-chunk": "nchunk"}[flag]] = int(number)
+    assert forecast(denoising, many_rows, **asked).fits
+
+
+def test_who_gives_as_much_memory_as_would_do_is_told_that_it_fits(denoising, many_rows, small_machine, monkeypatch):
+    monkeypatch.setattr(module, "resident", lambda: 3 * 10**8)
+    small_machine(10**7)
+    told = forecast(denoising, many_rows)
+    assert "Python and its libraries alone take more than there is" in told.mend
+    ((number, unit),) = re.findall(r"a machine with more: ([\d.]+) (MB|GB) would do$", told.mend)
+    small_machine(int(float(number) * UNITS[unit]) - 3 * 10**8)
+    assert forecast(denoising, many_rows).fits
 
 
 def test_a_stage_that_fails_on_a_few_pixels_is_left_to_the_run(recipe, scan_file, monkeypatch, caplog):
@@ -178,6 +226,14 @@ def test_noise_takes_the_disk_that_was_told(name, columns, tmp_path):
     said = on_disk(name, noise.shape)
     assert taken <= said
     assert said <= 1.15 * taken + 40 * HEADER
+
+
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [(0, "0 kB"), (4, "0.004 kB"), (1000, "1 kB"), (999_400, "999 kB"), (999_600, "1 MB"), (1_234_567_890, "1.23 GB")],
+)
+def test_sizes_are_told_to_three_digits(size, words):
+    assert in_words(size) == words
 
 
 def packed(path, scan_file, rows=64):

@@ -54,6 +54,15 @@ def test_after_a_failure_nothing_remains_and_the_old_output_is_untouched(tmp_pat
     assert (tmp_path / "out" / "recon_00000.tiff").read_text() == "old"
 
 
+def test_what_a_writer_that_was_killed_left_is_not_in_the_output(tmp_path):
+    with output_folder(tmp_path / "out") as folder:
+        (folder / "recon.zarr").mkdir()
+        for name in ("recon_00000.tiff", "recon_00001.tiff.0123.new", "recon.zarr/0", "recon.zarr/1.0123.new"):
+            (folder / name).write_text("slice")
+    assert names(tmp_path / "out") == ["recon.zarr", "recon_00000.tiff"]
+    assert names(tmp_path / "out" / "recon.zarr") == ["0"]
+
+
 def test_errors_inside_the_run_keep_their_kind(tmp_path):
     with pytest.raises(FileNotFoundError, match="a model"), output_folder(tmp_path / "out"):
         raise FileNotFoundError("a model")
@@ -162,7 +171,7 @@ def test_a_full_disk_is_told_before_anything_is_computed(tmp_path):
         with output_folder(tmp_path / "deep" / "out") as folder:
             expect_room(folder, 10**18)
 
-    with pytest.raises(OutputError, match=r"the slices need 1000000000\.0 GB, and the disk has"):
+    with pytest.raises(OutputError, match=r"needs 1e\+06 TB, and the disk has"):
         run()
     assert not names(tmp_path)
 

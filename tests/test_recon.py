@@ -149,7 +149,7 @@ def test_what_was_clipped_and_settled_is_told_to_the_tally():
         ({"center": [CENTER] * 3}, "one for each of the 2 rows"),
         ({"ncore": -1}, "ncore must be at least 1"),
         ({"denoiser": "none", "model": "tomogan"}, "belong to the denoiser 'tomogan'"),
-        ({"tomo": np.full((ANGLES, 2, COLUMNS), np.nan)}, "row 0 holds 34560 line integrals that are not finite"),
+        ({"tomo": np.full((ANGLES, 2, COLUMNS), np.nan)}, r"row 0 holds line integrals .* \(34560 of them\)"),
         ({"algorithm": lambda tomo, center, recon, theta, **settings: recon.fill(np.nan)}, "algorithm made values"),
         ({"denoiser": "none", "precision": "int8"}, "belong to the denoiser 'tomogan'"),
         ({"denoiser": "none", "runtime": "litert"}, "belong to the denoiser 'tomogan'"),

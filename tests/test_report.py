@@ -1,5 +1,6 @@
 """The report's numbers are per slice, and its lines say what was changed."""
 
+from dataclasses import replace
 from datetime import datetime, timezone
 
 from tomopy_edge.job import Tally
@@ -35,3 +36,4 @@ def test_times_are_per_slice_and_measures_are_summed_up(catalogue):
         "find_center: vo found the axis",
         "5 slices in 12.0 s, of which 1.5 s to settle the recipe; per slice: denoise 2000 ms",
     ]
+    assert "1 slice in 12.0 s" in replace(report, slices=(1, 64, 64)).lines()[-1]

@@ -10,7 +10,7 @@ import tifffile
 
 import tomopy_edge
 from tomopy_edge.cli import main
-from tomopy_edge.errors import DataError, OutputError, PluginError
+from tomopy_edge.errors import BackendError, DataError, DeviceLostError, OutputError, PluginError
 from tomopy_edge.pipeline import Span
 from tomopy_edge.readers import open_scan
 from tomopy_edge.rows_left import gaps
@@ -27,16 +27,6 @@ STAGES = [
 ]
 TOMOGAN = {"denoise": {"denoiser": "tomogan", "options": {"model": "tomogan-compact", "runtime": "litert"}}}
 WITH_NETWORK = [*STAGES[:5], TOMOGAN, STAGES[-1]]
-SAME = ("recipe.yaml", "contact_sheet.png", "begun.json")
-"""What a run leaves beside its slices that is the same each time."""
-
-
-def contents(output):
-    """The bytes of every file that does not tell how long something took, and the slices in the others."""
-    found = {path.name: path.read_bytes() for path in output.iterdir() if path.suffix == ".tiff" or path.name in SAME}
-    with h5py.File(output / "recon.h5") as file:
-        found["recon.h5"] = file["exchange/data"][...].tobytes()
-    return found
 
 
 @pytest.fixture
@@ -62,7 +52,9 @@ def stops(monkeypatch):
 
 @pytest.mark.parametrize("stages", [STAGES, WITH_NETWORK], ids=["total variation", "network"])
 @pytest.mark.parametrize("call", [1, 2, 3, 4])
-def test_what_a_stopped_run_left_is_gone_on_with_to_the_same_bytes(scan_file, tmp_path, stops, stages, call):
+def test_what_a_stopped_run_left_is_gone_on_with_to_the_same_bytes(
+    scan_file, contents_of, tmp_path, stops, stages, call
+):
     whole = tomopy_edge.run(stages, scan_file, tmp_path / "whole", nchunk=2).output
     stops(KeyboardInterrupt, call=call + (stages is WITH_NETWORK))
     with pytest.raises(KeyboardInterrupt):
@@ -73,9 +65,9 @@ def test_what_a_stopped_run_left_is_gone_on_with_to_the_same_bytes(scan_file, tm
     assert (tmp_path / "out.part").exists() == some
     stops(None)
     done = tomopy_edge.run(stages, scan_file, tmp_path / "out", nchunk=4, resume=True)
-    assert contents(done.output) == contents(whole)
+    assert contents_of(done.output) == contents_of(whole)
     assert not (tmp_path / "out.part").exists()
-    assert ("are an earlier run's" in str(done.report.notes)) == some
+    assert ("an earlier run's" in str(done.report.notes)) == some
 
 
 def test_an_unfinished_output_is_not_lost_without_a_word(scan_file, tmp_path, stops):
@@ -125,9 +117,9 @@ def test_two_results_are_never_mixed(scan_file, tmp_path, stops, change, monkeyp
     assert (tmp_path / "out.part/slices.jsonl").exists()
 
 
-def test_a_whole_output_is_gone_over_and_what_is_damaged_is_made_again(scan_file, tmp_path, caplog):
+def test_a_whole_output_is_gone_over_and_what_is_damaged_is_made_again(scan_file, contents_of, tmp_path, caplog):
     done = tomopy_edge.run(STAGES, scan_file, tmp_path / "out")
-    right = contents(done.output)
+    right = contents_of(done.output)
     (done.output / "recon_00000.tiff").unlink()
     slice_ = tifffile.imread(done.output / "recon_00006.tiff")
     slice_[50, 50] += 1
@@ -136,17 +128,17 @@ def test_a_whole_output_is_gone_over_and_what_is_damaged_is_made_again(scan_file
         tomopy_edge.run([*STAGES[:-1], "write"], scan_file, tmp_path / "out", resume=True)
     assert (done.output / "report.json").exists()
     again = tomopy_edge.run(STAGES, scan_file, tmp_path / "out", resume=True)
-    assert contents(again.output) == right
+    assert contents_of(again.output) == right
     assert [record.args[0] for record in caplog.records if "is made again" in record.message] == [0, 6]
 
 
-def test_a_slice_that_fails_fails_alone(scan_file, tmp_path, stops, caplog):
+def test_a_slice_that_fails_fails_alone(scan_file, contents_of, tmp_path, stops, caplog):
     whole = tomopy_edge.run(STAGES, scan_file, tmp_path / "whole", nchunk=2).output
     stops(RuntimeError("a bug of a plugin"), rows=[3])
     done = tomopy_edge.run(STAGES, scan_file, tmp_path / "out", nchunk=4)
     assert done.report.failed == {"3": "row 3: denoise: RuntimeError: a bug of a plugin"}
     assert "row 3: denoise: RuntimeError: a bug of a plugin" in caplog.text
-    right, got = contents(whole), contents(done.output)
+    right, got = contents_of(whole), contents_of(done.output)
     assert set(right) - set(got) == {"recon_00003.tiff"}
     assert all(got[name] == right[name] for name in got if name.endswith(".tiff"))
     with h5py.File(done.output / "recon.h5") as file:
@@ -156,7 +148,7 @@ def test_a_slice_that_fails_fails_alone(scan_file, tmp_path, stops, caplog):
     stops(None)
     mended = tomopy_edge.run(STAGES, scan_file, tmp_path / "out", resume=True)
     assert mended.report.failed == {}
-    assert contents(mended.output) == right
+    assert contents_of(mended.output) == right
 
 
 def test_a_row_that_a_network_looks_at_takes_its_neighbours_along(scan_file, tmp_path, stops):
@@ -172,6 +164,25 @@ def test_where_strictness_is_asked_for_the_first_failure_ends_the_run(scan_file,
     assert (tmp_path / "out.part/slices.jsonl").read_text().count("\n") == 2
 
 
+def test_a_runtime_that_fails_on_one_row_costs_that_one(scan_file, tmp_path, stops):
+    stops(BackendError("runtime any: there is not enough memory"), rows=[3])
+    done = tomopy_edge.run(STAGES, scan_file, tmp_path / "out", nchunk=2)
+    assert list(done.report.failed) == ["3"]
+
+
+@pytest.mark.parametrize("nchunk", [1, 2, 3])
+def test_a_device_that_is_lost_ends_the_run_at_the_second_row(scan_file, contents_of, tmp_path, stops, nchunk, caplog):
+    stops(BackendError("the device any is lost"), rows=range(2, 7))
+    with pytest.raises(
+        DeviceLostError, match=r"row 3: denoise: the device any is lost \(.*\); what is made stays, and"
+    ):
+        tomopy_edge.run(STAGES, scan_file, tmp_path / "out", nchunk=nchunk)
+    assert "out.part: holds 2 slices; --resume goes on with it" in caplog.text
+    stops(None)
+    done = tomopy_edge.run(STAGES, scan_file, tmp_path / "out", resume=True)
+    assert contents_of(done.output) == contents_of(tomopy_edge.run(STAGES, scan_file, tmp_path / "whole").output)
+
+
 @pytest.mark.parametrize("nchunk", [1, 2, 4, 100])
 def test_where_nothing_can_be_made_the_error_is_told_as_ever(scan_file, tmp_path, stops, nchunk):
     stops(DataError("denoise: no slice of this will do"), rows=range(7))
@@ -180,7 +191,7 @@ def test_where_nothing_can_be_made_the_error_is_told_as_ever(scan_file, tmp_path
     assert [path.name for path in tmp_path.iterdir() if "out" in path.name] == []
 
 
-def test_a_full_disk_ends_the_run_and_what_is_there_is_kept(scan_file, tmp_path, monkeypatch):
+def test_a_full_disk_ends_the_run_and_what_is_there_is_kept(scan_file, contents_of, tmp_path, monkeypatch):
     real = tifffile.imwrite
 
     def full(path, *args, **more):
@@ -194,7 +205,7 @@ def test_a_full_disk_ends_the_run_and_what_is_there_is_kept(scan_file, tmp_path,
     monkeypatch.undo()
     whole = tomopy_edge.run(STAGES, scan_file, tmp_path / "whole").output
     done = tomopy_edge.run(STAGES, scan_file, tmp_path / "out", resume=True)
-    assert contents(done.output) == contents(whole)
+    assert contents_of(done.output) == contents_of(whole)
 
 
 def test_the_command_resumes_and_says_which_slices_failed(scan_file, tmp_path, stops, capsys, caplog):

@@ -121,7 +121,7 @@ def test_a_scan_that_the_disk_has_no_room_for_is_refused_at_once(tmp_path, monke
     full = shutil._ntuple_diskusage(10**9, 10**9 - 1000, 1000)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: full)
     monkeypatch.setattr(Acquisition, "take", lambda *_: pytest.fail("it began"))
-    with pytest.raises(OutputError, match=r"the scan needs .* GB free; make room") as raised:
+    with pytest.raises(OutputError, match=r"scan\.h5: needs .* kB.*, and the disk has 1 kB free; make room") as raised:
         stream_scan(tmp_path / "new" / "scan.h5", prepared(), ncore=1, truth=truth)
     assert ("--no-truth" in str(raised.value)) == truth
     assert list(tmp_path.iterdir()) == []

@@ -1,5 +1,6 @@
 """The rotation axis is found where it is, at its column with pixel centres at whole numbers."""
 
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from tomopy_edge.data import Sinograms
 from tomopy_edge.errors import DataError
 from tomopy_edge.job import Job
-from tomopy_edge.rotation_axis import half_turns, opposite_views
+from tomopy_edge.rotation_axis import OBJECT_WIDTH, double_wedge, fullness, half_turns, opposite_views
 from tomopy_edge.stages.find_center import FindCenterOptions, find_center, settle_find_center
 from tomopy_edge.stages.minus_log import MinusLogOptions, minus_log
 from tomopy_edge.stages.normalize import NormalizeOptions, normalize
@@ -48,6 +49,25 @@ def test_an_axis_off_the_middle_is_found_to_a_third_of_a_pixel(method, offset):
 @pytest.mark.parametrize("center", [700.3, 1100.2])
 def test_a_small_object_on_a_wide_detector_does_not_mislead(center):
     assert found(phantom(turn(200), columns=2048, center=center, rows=1)) == pytest.approx(center, abs=0.7)
+
+
+@pytest.mark.parametrize(("views", "columns"), [(8, 5), (31, 33), (90, 64), (100, 257), (256, 511)])
+def test_the_metric_is_algotoms_to_the_bit(views, columns):
+    from algotom.prep.calculation import calculate_center_metric, make_inverse_double_wedge_mask
+
+    half = np.random.default_rng(views).random((views, columns), np.float32)
+    wedge = double_wedge(views, columns)
+    np.testing.assert_array_equal(
+        wedge, make_inverse_double_wedge_mask(2 * views, columns, OBJECT_WIDTH * columns / 2), strict=True
+    )
+    for center in [*np.linspace(0, columns - 1, 9).round() / 2 + columns / 4, 0.25, columns / 2 + 0.13]:
+        wanted = calculate_center_metric(center, half, half[:, ::-1], half[::-1], wedge)
+        assert fullness(half, center, wedge) == float(wanted)
+
+
+def test_the_axis_is_found_without_algotom(monkeypatch):
+    monkeypatch.setitem(sys.modules, "algotom.prep", None)
+    assert found(phantom(turn(180), center=120.0)) == pytest.approx(120, abs=0.33)
 
 
 @pytest.mark.parametrize("angles", [2, 3, 7])

@@ -598,7 +598,7 @@ def test_a_gpu_that_is_lost_is_a_sentence_and_what_it_owed_stays_out_of_later_an
     machine(fails=True)
     backend = opened()
     tiles = np.ones((3, 128, 128, 3), np.float32)
-    with pytest.raises(BackendError, match="CUDA_ERROR_LAUNCH_FAILED; the GPU may be lost"):
+    with pytest.raises(BackendError, match=r"\(cuda:0\): .* CUDA_ERROR_LAUNCH_FAILED; the GPU may be lost"):
         backend.infer(tiles)
     StandInGpu.last.fails = False
     np.testing.assert_array_equal(backend.infer(tiles), answer_to(tiles))

@@ -113,7 +113,13 @@ def test_answers_for_a_fine_tune_network_are_kept_and_not_taken_for_others(stack
     assert "student.pairs.h5: was left by an earlier command" in capsys.readouterr().err
 
 
-def test_the_truth_for_a_fine_tune_network_is_rounded_to_the_nearest(tmp_path):
+def sizes(folder):
+    return [path.stat().st_size for path in sorted(folder.iterdir())]
+
+
+def test_the_truth_for_a_fine_tune_network_is_rounded_to_the_nearest(tmp_path, monkeypatch):
+    begun = []
+    monkeypatch.setattr(fine_tune, "track", lambda rows, **_: begun.append(sizes(tmp_path)) or rows)
     # What HDF5's own conversion to float16 makes 0.25 of, after a tiny value.
     truth = np.resize(np.float32([1e-7, 0.4999987, 0.3]), (2, 32, 32))
     with h5py.File(tmp_path / "pairs.h5", "w") as file:
@@ -123,3 +129,5 @@ def test_the_truth_for_a_fine_tune_network_is_rounded_to_the_nearest(tmp_path):
     fine_tune.write_answers(open_model("tomogan"), tmp_path / "pairs.h5", answers, most=1, job=Job(ncore=1))
     with h5py.File(answers) as file:
         np.testing.assert_array_equal(file["train_gt"][:], truth[:1].astype(np.float16))
+    # All room on the disk is taken before a pair is written.
+    assert begun == 2 * [sizes(tmp_path)]

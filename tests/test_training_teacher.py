@@ -52,11 +52,18 @@ def kept(path):
         return answers[:]
 
 
-def test_answers_are_kept_once_for_the_same_teacher_and_pairs(pairs, tmp_path):
-    doubling = Doubling()
+def test_answers_are_kept_once_for_the_same_teacher_and_pairs(pairs, tmp_path, monkeypatch):
+    doubling, begun = Doubling(), []
+
+    def sizes():
+        return [path.stat().st_size for path in sorted(tmp_path.iterdir())]
+
+    monkeypatch.setattr(teacher, "track", lambda rows, **_: begun.append(sizes()) or rows)
     for _ in range(2):
         teacher.write_answers(doubling, pairs, tmp_path / "answers.h5", job=Job())
     assert doubling.answered == 3
+    # All room on the disk is taken before an answer is written.
+    assert begun == [sizes()]
     np.testing.assert_allclose(kept(tmp_path / "answers.h5"), 2 * NOISY[..., 1], atol=2e-3)
 
 

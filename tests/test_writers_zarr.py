@@ -14,14 +14,17 @@ from hypothesis import strategies as st
 
 from tomopy_edge.data import Volume
 from tomopy_edge.errors import OutputError
-from tomopy_edge.writers import digest, zarr_metadata, zarr_planes
+from tomopy_edge.writers import digest, durable, zarr_metadata, zarr_planes
+from tomopy_edge.writers.durable import sweep
 from tomopy_edge.writers.zarr import ZarrWriter
 from tomopy_edge.writers.zarr_halving import halved
 from tomopy_edge.writers.zarr_metadata import Level, array_document, group_document, levels
+from tomopy_edge.writers.zarr_parameters import write_parameters
 
 ts = pytest.importorskip("tensorstore", reason="the extra zarr is not installed")
 
 ROWS = (5, 12)
+MADE_WITH = {"recipe": [{"reconstruct": {"mask": None, "cutoff": 0.8}}], "scan": {"name": "a.h5"}, "versions": {}}
 TINY = "from tomopy_edge.writers import zarr_metadata as m; m.SMALL = m.CHUNK = 4"
 
 
@@ -225,6 +228,7 @@ def test_a_store_whose_writer_was_killed_is_gone_on_with(tmp_path):
     writer.communicate()
     assert writer.returncode == 0
     assert 9 <= len(written) <= 15
+    sweep(tmp_path / "killed")
     assert content(tmp_path / "killed") == right
 
 
@@ -266,46 +270,15 @@ def test_metadata_that_a_killed_writer_did_not_end_are_made_again(tmp_path):
     write_all(tmp_path / "killed", whole, order=[])
     store = tmp_path / "killed/recon.zarr"
     (store / "0").mkdir(parents=True)
-    (store / "0/zarr.json.0123.new").write_text("{" * 5000)
     (store / "0/zarr.json").write_text("{}")
     write_all(tmp_path / "killed", whole)
     assert content(tmp_path / "killed") == content(tmp_path / "right")
 
 
-def test_what_a_killed_writer_left_of_a_slice_is_removed(tmp_path):
-    whole = slices()
-    write_all(tmp_path / "right", whole)
-    write_all(tmp_path / "killed", whole, order=[0])
-    left = tmp_path / "killed/recon.zarr/0/c/1/0/0.0123.new"
-    left.parent.mkdir(parents=True)
-    left.write_bytes(b"x" * 100_000)
-    write_all(tmp_path / "killed", whole)
-    assert content(tmp_path / "killed") == content(tmp_path / "right")
-    left.write_bytes(b"x" * 100_000)
-    with ZarrWriter(tmp_path / "killed", ROWS) as writer:
-        writer.leave_out(6)
-    assert not left.exists()
-
-
-def test_a_file_that_another_writer_took_for_left_is_written_again(tmp_path, monkeypatch):
-    removed = []
-
-    def flush(path):
-        if path.name.endswith(".new") and not removed:
-            path.unlink()
-            removed.append(path)
-
-    monkeypatch.setattr(zarr_planes, "flush", flush)
-    zarr_planes.put(tmp_path / "0", b"whole")
-    assert content(tmp_path) == {"0": b"whole"}
-    assert removed
-    with pytest.raises(FileNotFoundError):
-        zarr_planes.put(tmp_path / "absent" / "0", b"whole")
-
-
 def test_folders_of_new_slices_are_flushed(tmp_path, monkeypatch):
     flushed = []
-    monkeypatch.setattr(zarr_planes, "flush", lambda path: flushed.append(str(path.relative_to(tmp_path))))
+    for module in (durable, zarr_planes):
+        monkeypatch.setattr(module, "flush", lambda path: flushed.append(str(path.relative_to(tmp_path))))
     with ZarrWriter(tmp_path, (5, 6)) as writer:
         writer.write(Volume(slices(1, 4, 4), 5))
     assert flushed[-4:] == ["recon.zarr/0/c/0/0", "recon.zarr/0/c/0", "recon.zarr/0/c", "recon.zarr/0"]
@@ -362,6 +335,8 @@ def test_it_is_valid_ome_zarr(tmp_path, pixel_size):
     models = pytest.importorskip("ome_zarr_models.v05", reason="ome-zarr-models is not installed")
     with ZarrWriter(tmp_path, ROWS) as writer:
         writer.write(Volume(slices(), ROWS[0], pixel_size))
+    write_parameters(tmp_path / "recon.zarr", MADE_WITH)
+    assert zarr.open_group(tmp_path / "recon.zarr", mode="r").attrs["tomopy_edge"] == MADE_WITH
     image = models.Image.from_zarr(zarr.open_group(tmp_path / "recon.zarr", mode="r"))
     assert len(image.ome_attributes.multiscales[0].datasets) == 3
 
@@ -376,6 +351,27 @@ def test_ome_zarr_reads_it(tmp_path):
     (node,) = reader.Reader(parse_url(tmp_path / "recon.zarr"))()
     assert [array.shape for array in node.data] == [(7, 14, 11), (4, 7, 6), (2, 4, 3)]
     np.testing.assert_array_equal(node.data[0].compute(), whole)
+
+
+def attributes(folder):
+    store = {"driver": "file", "path": str(folder / "recon.zarr/zarr.json")}
+    return ts.open({"driver": "json", "kvstore": store, "json_pointer": "/attributes"}).result().read().result().item()
+
+
+def test_what_it_was_made_with_stands_beside_what_ome_zarr_says(tmp_path):
+    write_all(tmp_path, slices(), order=[0, 1])
+    before = attributes(tmp_path)
+    for parameters in ({"recipe": ["another"]}, MADE_WITH):
+        write_parameters(tmp_path / "recon.zarr", parameters)
+        assert attributes(tmp_path) == before | {"tomopy_edge": parameters}
+    once = content(tmp_path)
+    write_parameters(tmp_path / "recon.zarr", MADE_WITH)
+    assert content(tmp_path) == once
+    # A run that goes on with the store neither minds nor loses it.
+    write_all(tmp_path, slices(), order=[2])
+    assert attributes(tmp_path)["tomopy_edge"] == MADE_WITH
+    with pytest.raises(OutputError, match=r"recon\.zarr: cannot be written"):
+        write_parameters(tmp_path / "absent/recon.zarr", MADE_WITH)
 
 
 def test_a_store_of_other_rows_or_sizes_is_refused(tmp_path):
@@ -447,7 +443,7 @@ def test_a_full_disk_is_an_output_error_and_leaves_what_was_there(tmp_path, monk
     def full(path):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
-    monkeypatch.setattr(zarr_planes, "flush", full)
+    monkeypatch.setattr(durable, "flush", full)
     with ZarrWriter(tmp_path, ROWS) as writer, pytest.raises(OutputError, match=r"recon\.zarr: .* the disk is full"):
         writer.write(Volume(slices()[1:2], 6))
     assert content(tmp_path) == before

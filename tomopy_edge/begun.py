@@ -16,15 +16,12 @@ from tomopy_edge.pipeline import Span
 from tomopy_edge.readers import ArrayScan, ScanFile
 from tomopy_edge.recipe import Recipe, parse_recipe
 from tomopy_edge.version import __version__
-from tomopy_edge.writers.durable import put_text
 from tomopy_edge.writers.failures import told
 from tomopy_edge.writers.ledger import NAME as LEDGER
+from tomopy_edge.writers.sealed import put_sealed, read_sealed
 
 NAME = "begun.json"
 """The file, within an unfinished output."""
-
-SUM = "sha256"
-"""Its key for the hash of all other keys: a number that a disk changed would make other slices than there are."""
 
 ENDS = 2**16
 """Bytes at either end of a scan file that it is known by, beside its length."""
@@ -60,11 +57,8 @@ class Begun:
     def write(self, folder: Path) -> None:
         """Write it into an output that is begun."""
         with told(folder / NAME):
-            put_text(folder / NAME, json.dumps({**asdict(self), SUM: self.sum_of_all()}, indent=2) + "\n")
-
-    def sum_of_all(self) -> str:
-        """Return the hash of everything in it."""
-        return sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+            # Sealed: a number that a disk changed would make other slices than there are.
+            put_sealed(folder / NAME, asdict(self))
 
     def recipe(self, catalogue: Catalogue) -> Recipe:
         """Return the settled recipe."""
@@ -96,15 +90,11 @@ def read_begun(folder: Path) -> Begun | None:
     OutputError : where the file is damaged
     """
     try:
-        raw = json.loads((folder / NAME).read_text(encoding="utf-8"))
-        sum_, begun = raw.pop(SUM, None), Begun(**raw)
+        return Begun(**read_sealed(folder / NAME))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, TypeError) as error:
         raise OutputError(f"{folder / NAME}: cannot be read ({error}); begin anew (--overwrite)") from None
-    if sum_ != begun.sum_of_all():
-        raise OutputError(f"{folder / NAME}: cannot be read (it is damaged); begin anew (--overwrite)")
-    return begun
 
 
 def worth(folder: Path) -> str:

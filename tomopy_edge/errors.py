@@ -44,6 +44,10 @@ class BackendError(EdgeError):
     """A runtime that is to run networks does not work on this machine, or a device of it was lost."""
 
 
+class DeviceLostError(BackendError):
+    """A device that was lost in the middle of a run is not to be had again: no further row can be made on it."""
+
+
 class OutputError(EdgeError):
     """The output cannot be written where it was asked for."""
 

@@ -141,6 +141,9 @@ class BackendEntry:
 class Step:
     """A stage that is open and ready for chunks.
 
+    It stays open for rows that lie apart, in any order, where a run goes on with what an earlier one left, or on a
+    worker of a cluster, which closes it up to ten seconds after its last chunk: `apply` must remember no chunk.
+
     Attributes
     ----------
     apply : takes one chunk and returns the next stage's chunk

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,12 +26,16 @@ def at_least_one(name: str, asked: int | None, otherwise: int) -> int:
     return otherwise if asked is None else asked
 
 
+NO_ROW = -1
+"""Stands for the row of what is counted for none."""
+
+
 class Tally:
     """What a run clipped, replaced, assumed, measured, and how long it took; printed in the run report.
 
     Attributes
     ----------
-    counts : stage -> what was clipped, saturated or replaced -> how often
+    by_row : stage -> what was clipped, saturated or replaced -> detector row -> how often
     notes : stage -> sentences for the user, each once
     measures : stage -> quantity -> one number per slice
     seconds : stage -> part of it -> seconds in all
@@ -41,18 +45,28 @@ class Tally:
         self._lock = threading.Lock()
         self._muted = False
         self._running: dict[object, tuple[float, str]] = {}
-        self.counts: dict[str, dict[str, int]] = {}
+        self._at = threading.local()
+        self.by_row: dict[str, dict[str, dict[int, int]]] = {}
         self.notes: dict[str, list[str]] = {}
         self.measures: dict[str, dict[str, list[float]]] = {}
         self.seconds: dict[str, dict[str, float]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what goes from one process to another: all but what threads of this one do."""
-        return {name: value for name, value in vars(self).items() if name not in {"_lock", "_running"}}
+        return {name: value for name, value in vars(self).items() if name not in {"_at", "_lock", "_running"}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Take what came from another process."""
-        vars(self).update(state, _lock=threading.Lock(), _running={})
+        vars(self).update(state, _at=threading.local(), _lock=threading.Lock(), _running={})
+
+    @property
+    def counts(self) -> dict[str, dict[str, int]]:
+        """How often all was clipped, saturated or replaced: stage -> what -> how often."""
+        with self._lock:
+            return {
+                stage: {what: sum(rows.values()) for what, rows in by_row.items()}
+                for stage, by_row in self.by_row.items()
+            }
 
     def at_work(self) -> list[str]:
         """Return the stages that are at work at this moment, the one that has been longest first."""
@@ -61,9 +75,10 @@ class Tally:
 
     def take_in(self, other: Tally) -> None:
         """Add what `other` holds."""
-        for stage, counts in other.counts.items():
-            for what, count in counts.items():
-                self.count(stage, what, count)
+        for stage, by_row in other.by_row.items():
+            for what, rows in by_row.items():
+                # In JSON they are words.
+                self._enter(stage, what, {int(row): number for row, number in rows.items()})
         for stage, notes in other.notes.items():
             for sentence in notes:
                 self.note(stage, sentence)
@@ -75,13 +90,46 @@ class Tally:
             for part, took in parts.items():
                 self._spend(stage, part, took)
 
+    def taken_out(self) -> Tally:
+        """Return what is held, and hold nothing of it any more but the notes, which may be told again and again."""
+        taken = Tally()
+        with self._lock:
+            taken.notes = {stage: [*notes] for stage, notes in self.notes.items()}
+            for name in ("by_row", "measures", "seconds"):
+                setattr(taken, name, getattr(self, name))
+                setattr(self, name, {})
+        return taken
+
     def count(self, stage: str, what: str, number: SupportsInt) -> None:
         """Add `number` to how much `stage` counted of `what`; 0 leaves no trace."""
-        if self._muted or not int(number):
-            return
-        with self._lock:
-            counts = self.counts.setdefault(stage, {})
-            counts[what] = counts.get(what, 0) + int(number)
+        if not self._muted:
+            self._enter(stage, what, {NO_ROW: number})
+
+    def count_rows(self, stage: str, what: str, numbers: Sequence[SupportsInt]) -> None:
+        """Count a number for each row that is at work (see `at_row`); a row that is made again is counted once."""
+        first = getattr(self._at, "row", None)
+        if first is None:
+            self.count(stage, what, sum(map(int, numbers)))
+        elif not self._muted:
+            self._enter(stage, what, dict(enumerate(numbers, first)))
+
+    def _enter(self, stage: str, what: str, numbers: Mapping[int, SupportsInt]) -> None:
+        some = {row: int(number) for row, number in numbers.items() if int(number)}
+        if some:
+            with self._lock:
+                rows = self.by_row.setdefault(stage, {}).setdefault(what, {})
+                if NO_ROW in some:
+                    some[NO_ROW] += rows.get(NO_ROW, 0)
+                rows.update(some)
+
+    @contextmanager
+    def at_row(self, first: int | None) -> Iterator[None]:
+        """Have rows that are counted in this thread be those from `first` on; None where they are not known."""
+        self._at.row = first
+        try:
+            yield
+        finally:
+            self._at.row = None
 
     def note(self, stage: str, sentence: str) -> None:
         """Keep one sentence about `stage`; a repeated one is kept once."""

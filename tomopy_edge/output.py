@@ -8,15 +8,15 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 from uuid import uuid4
 
 from tomopy_edge.errors import OutputError
-from tomopy_edge.writers.durable import flush, sweep
+from tomopy_edge.writers.durable import flush_all, sweep
 from tomopy_edge.writers.failures import told
+from tomopy_edge.writers.sizes import in_words
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ def output_folder(
     """
     path = Path(path).resolve()
     part = part_of(path)
-    _expect_free(path, overwrite=overwrite)
+    expect_free(path, overwrite=overwrite)
     if not (overwrite or resume) and (held := worth(part)):
         raise OutputError(
             f"{part}: holds {held} of a run that did not end; go on with it (--resume), or begin anew (--overwrite)"
@@ -83,8 +83,8 @@ def output_folder(
             try:
                 yield part
                 with told(path):
-                    _flush(part)
-                    _expect_free(path, overwrite=overwrite)
+                    flush_all(part)
+                    expect_free(path, overwrite=overwrite)
                     _put_in_place(part, path, old)
             except BaseException:
                 # An interrupt just after the rename comes too late: the output is whole.
@@ -115,7 +115,8 @@ def reopen(path: Path) -> None:
         path.rename(part_of(path))
 
 
-def _expect_free(path: Path, *, overwrite: bool) -> None:
+def expect_free(path: Path, *, overwrite: bool) -> None:
+    """Raise an `OutputError` unless there is nothing at a `path` without links, or what may be replaced."""
     if not path.exists():
         return
     if not path.is_dir():
@@ -136,13 +137,12 @@ def _expect_free(path: Path, *, overwrite: bool) -> None:
         raise OutputError(f"{path}: there is an output already; choose another folder, or replace it with --overwrite")
 
 
-def expect_room(path: Path, needed: int) -> None:
-    """Raise an `OutputError` unless the disk that `path` lies on, or will, has `needed` bytes free."""
-    free = shutil.disk_usage(path.parent).free
-    if needed > free:
+def expect_room(path: Path, needed: int, hint: str = "") -> None:
+    """Raise an `OutputError`, with a `hint`, unless the disk that `path` lies on, or will, has `needed` bytes free."""
+    if needed > (free := shutil.disk_usage(path.parent).free):
         raise OutputError(
-            f"{path}: the slices need {needed / 1e9:.1f} GB, and the disk has {free / 1e9:.1f} GB free; make room, or "
-            "write somewhere else"
+            f"{path}: needs {in_words(needed)}{hint}, and the disk has {in_words(free)} free; make room, or write "
+            "somewhere else"
         )
 
 
@@ -253,13 +253,6 @@ def _discard(part: Path, lock: IO[str]) -> None:
             _empty(part)
             (part / LOCK).unlink()
             part.rmdir()
-
-
-def _flush(part: Path) -> None:
-    # At once, because the file system then writes its journal once for many files.
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(flush, part.rglob("*")))
-    flush(part)
 
 
 def _put_in_place(part: Path, path: Path, old: Path) -> None:

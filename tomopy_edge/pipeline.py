@@ -130,6 +130,35 @@ def _one_slice(sample: Any) -> Any:
     return dataclasses.replace(sample, slices=sample.slices[middle : middle + 1], first_row=sample.first_row + middle)
 
 
+class Steps:
+    """The steps of a recipe but for the last, opened when they are first wanted, and kept from span to span.
+
+    Networks are loaded and tables computed once. The last step, which writes, is opened for each span: what it writes
+    is whole where a span ends.
+    """
+
+    def __init__(self, recipe: Recipe, job: Job) -> None:
+        self._recipe, self._job = recipe, job
+        self._opened = ExitStack()
+        self._steps: list[Step] = []
+
+    def open(self) -> list[Step]:
+        """Return the steps, which are opened where they are not."""
+        if not self._steps:
+            with ExitStack() as opened:
+                self._steps = [_opened(block, self._job, opened) for block in self._recipe.blocks[:-1]]
+                self._opened = opened.pop_all()
+        return self._steps
+
+    def let_go(self) -> None:
+        """Close the steps, which can be opened again; one that cannot be closed is told, and costs no slices."""
+        self._steps = []
+        try:
+            self._opened.close()
+        except Exception as error:  # noqa: BLE001 - of any plugin
+            log.warning("a stage could not be closed: %s: %s", type(error).__name__, error)
+
+
 def stream(
     recipe: Recipe,
     read: Read,
@@ -137,6 +166,7 @@ def stream(
     job: Job,
     observe: Observe | None = None,
     failing: list[str] | None = None,
+    kept: Steps | None = None,
 ) -> Iterator[Any]:
     """Yield what the last stage of a settled `recipe` makes of the rows of `span`, chunk by chunk.
 
@@ -146,6 +176,7 @@ def stream(
         so that a slice comes out the same whether it was asked for alone or with all others.
     observe : is shown every chunk that every stage made, neighbours included
     failing : is given the name of a stage that raises
+    kept : steps that outlast the span; None opens all of them for it alone
 
     Notes
     -----
@@ -153,7 +184,8 @@ def stream(
     thread, and one chunk between them.
     """
     with ExitStack() as opened:
-        steps = [_opened(block, job, opened) for block in recipe.blocks]
+        steps = [*kept.open()] if kept else []
+        steps += [_opened(block, job, opened) for block in recipe.blocks[len(steps) :]]
         margins = [step.neighbours for step in steps]
         together = math.lcm(*(step.together for step in steps))
         whole = span.wider(sum(margins)).rounded(together)
@@ -181,7 +213,9 @@ def _opened(block: Block, job: Job, opened: ExitStack) -> Step:
 
 def run_step(name: str, step: Step, job: Job, observe: Observe | None, failing: list[str] | None, chunk: Any) -> Any:
     """Return what the step of a stage makes of a chunk; see `stream`."""
-    with _named(name, failing), job.tally.timed(name, "total"), _mendable(name):
+    first = getattr(chunk, "first_row", None)
+    rows = job.tally.at_row(None if first is None else first + step.neighbours)
+    with _named(name, failing), job.tally.timed(name, "total"), rows, _mendable(name):
         made = step.apply(chunk)
         expect_rows_made(name, made, chunk, step)
     log.debug("%s: %s", name, _told(made))

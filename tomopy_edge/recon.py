@@ -144,8 +144,8 @@ def _line_integrals(scan: ArrayScan, first: int, last: int) -> Sinograms:
     if lost.any():
         worst = int(lost.argmax())
         raise DataError(
-            f"tomo: row {first + worst} holds {lost[worst]} line integrals that are not finite; mend them, or give "
-            "counts with flat and dark, where they are counted and replaced"
+            f"tomo: row {first + worst} holds line integrals that are not finite ({lost[worst]} of them); mend them, "
+            "or give counts with flat and dark, where they are counted and replaced"
         )
     return Sinograms(sinograms, rows.theta, first_row=first)
 

@@ -1,10 +1,12 @@
-"""What a run leaves beside its slices: the report, the settled recipe, the parameters in HDF5, the contact sheet."""
+"""What a run leaves beside its slices: report, recipe, counts, contact sheet, and in the slices what made them."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +17,26 @@ from tomopy_edge.data import Float32, Volume
 from tomopy_edge.job import Tally
 from tomopy_edge.readers import ScanFile
 from tomopy_edge.recipe import Recipe
-from tomopy_edge.report import Report
+from tomopy_edge.report import Report, versions
+from tomopy_edge.writers import hdf5_parameters, zarr_parameters
 from tomopy_edge.writers.durable import put_text
 from tomopy_edge.writers.failures import told
-from tomopy_edge.writers.hdf5_parameters import write_parameters
+from tomopy_edge.writers.ledger import Ledger
+from tomopy_edge.writers.sealed import put_sealed, read_sealed
 
 log = logging.getLogger(__name__)
 
 SHOWN_SLICES = 3
 """Slices on the contact sheet."""
+
+COUNTS = "counts.json"
+"""The file, within an output, with what was counted for its slices, and for which."""
+
+KINDS = ("by_row", "notes", "measures", "seconds")
+"""What a tally holds."""
+
+STAGE = "record"
+"""What notes of this module are told for."""
 
 
 @dataclass
@@ -76,6 +89,45 @@ class Picked:
         contact_sheet(slices, path, pixel_size=source.pixel_size, title=Path(source.source).name)
 
 
+@contextmanager
+def tally_kept(folder: Path, ledger: Ledger, tally: Tally) -> Iterator[None]:
+    """Have a tally hold what earlier runs counted for the slices of an output; leave all for the next run at the end.
+
+    What a run that is killed has counted is lost, and the rows are not in the ledger's `counted` then.
+    """
+    try:
+        content = read_sealed(folder / COUNTS)
+        earlier = Tally()
+        for kind in KINDS:
+            setattr(earlier, kind, content[kind])
+        tally.take_in(earlier)
+        ledger.counted |= {*content["rows"]} & ledger.digests.keys()
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        log.warning("%s: what earlier runs counted cannot be read (%s), and is left out", folder / COUNTS, error)
+    try:
+        yield
+    finally:
+        kept = {kind: getattr(tally, kind) for kind in KINDS}
+        # What is told of the record holds for this run alone.
+        kept["notes"] = {stage: notes for stage, notes in tally.notes.items() if stage != STAGE}
+        try:
+            put_sealed(folder / COUNTS, {"rows": sorted(ledger.counted & ledger.digests.keys()), **kept})
+        except OSError as error:
+            log.warning("%s: cannot be written (%s): no later run will count these slices", folder / COUNTS, error)
+
+
+def note_earlier(slices: int, ledger: Ledger, tally: Tally) -> None:
+    """Note that slices are earlier runs', and whether the tally holds what was counted for them."""
+    if not slices:
+        return
+    unknown = len(ledger.digests.keys() - ledger.counted)
+    but = f" but for {unknown}, whose run was killed" * bool(unknown)
+    are = "slice is" if slices == 1 else "slices are"
+    tally.note(STAGE, f"{slices} {are} an earlier run's, and counted here{but}")
+
+
 def write_record(
     folder: Path, recipe: Recipe, source: ScanFile, picked: Picked, tally: Tally, report: Callable[[], Report]
 ) -> Report:
@@ -90,9 +142,15 @@ def write_record(
     with told(folder):
         put_text(folder / "recipe.yaml", recipe.to_yaml())
     _try("the contact sheet", tally, lambda: picked.draw(folder / "contact_sheet.png", source))
-    parameters = {"recipe": recipe.to_plain(), "counts": tally.counts, "notes": tally.notes}
+    plain = recipe.to_plain()
+    counted = {"recipe": plain, "counts": tally.counts, "notes": tally.notes}
+    # Only what is the same each time, as all else in this format is.
+    scan = {"name": Path(source.source).name, "angles": source.angles, "rows": source.rows, "columns": source.columns}
+    lasting = {"recipe": plain, "scan": scan, "versions": versions()}
     for path in folder.glob("*.h5"):
-        _try(f"the parameters in {path.name}", tally, lambda path=path: write_parameters(path, parameters, source))  # type: ignore[misc]
+        _try(f"the parameters in {path.name}", tally, partial(hdf5_parameters.write_parameters, path, counted, source))
+    for path in folder.glob("*.zarr"):
+        _try(f"the parameters in {path.name}", tally, partial(zarr_parameters.write_parameters, path, lasting))
     made = report()
     made.write(folder / "report.json")
     return made
@@ -104,4 +162,4 @@ def _try(what: str, tally: Tally, write: Callable[[], None]) -> None:
     except Exception as error:
         log.error("%s could not be written: %s: %s", what, type(error).__name__, error)  # noqa: TRY400 - see below
         log.debug("where it came from", exc_info=True)
-        tally.note("record", f"{what} could not be written: {type(error).__name__}: {error}")
+        tally.note(STAGE, f"{what} could not be written: {type(error).__name__}: {error}")

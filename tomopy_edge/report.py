@@ -70,9 +70,10 @@ class Report:
         ]
         lines += [f"{stage}: {sentence}" for stage, sentences in self.notes.items() for sentence in sentences]
         parts = ", ".join(f"{stage} {parts['total'] * 1e3:.0f} ms" for stage, parts in self.timings.items())
-        took = f"{self.slices[0]} slices in {self.seconds:.1f} s, of which {self.settling:.1f} s to settle the recipe"
+        made = f"{self.slices[0]} slice{'s' * (self.slices[0] != 1)}"
+        took = f"{made} in {self.seconds:.1f} s, of which {self.settling:.1f} s to settle the recipe"
         if self.failed:
-            lines.append(f"{len(self.failed)} of {self.slices[0]} slices FAILED: rows {', '.join(self.failed)}")
+            lines.append(f"{len(self.failed)} of {made} FAILED: rows {', '.join(self.failed)}")
         return [*lines, f"{took}; per slice: {parts}"]
 
 
@@ -107,7 +108,7 @@ def make_report(  # noqa: PLR0913 - the parts of a report
             stage: {what: _summary(numbers) for what, numbers in measured.items()}
             for stage, measured in tally.measures.items()
         },
-        versions={package: _version(package) for package in PACKAGES},
+        versions=versions(),
         machine={
             "processor": processor_name(),
             "board": board_name(),
@@ -121,6 +122,11 @@ def make_report(  # noqa: PLR0913 - the parts of a report
 
 def _summary(numbers: list[float]) -> dict[str, float]:
     return {"median": median(numbers), "worst": max(numbers), "slices": len(numbers)}
+
+
+def versions() -> dict[str, str]:
+    """Return the version of each package that the figures of a run can depend on."""
+    return {package: _version(package) for package in PACKAGES}
 
 
 def _version(package: str) -> str:

@@ -37,10 +37,10 @@ def by_vo(sinograms: Sinograms, search: float, ncore: int) -> tuple[float, list[
     """Return the axis of all rows together and of each alone, by Vo's double-wedge metric.
 
     A sinogram of half a turn, followed by its mirror image about the axis, is one of a full turn, and the Fourier
-    transform of that is nearly empty within a double wedge. The metric of the place is how full it is. Here it is
-    algotom's, summed over rows (relative to its mean), with the columns averaged to 256 to 511. It is sought at whole
-    steps around where the views at the ends of the half turn mirror each other, then in quarter steps near the lowest,
-    and placed by the parabola through those.
+    transform of that is nearly empty within a double wedge. The metric of the place is how full it is. Here it is that
+    of algotom to the bit, without the libraries which that loads, and summed over rows (relative to its mean), with the
+    columns averaged to 256 to 511. It is sought at whole steps around where the views at the ends of the half turn
+    mirror each other, then in quarter steps near the lowest, and placed by the parabola through those.
 
     Parameters
     ----------
@@ -187,23 +187,43 @@ def opposite_views(theta: Float64) -> tuple[NDArray[np.intp], float]:
 
 def _metric(halves: list[Float32]) -> Metric:
     """Return how full the double wedge of one row is, as a function of the axis; each place is computed once."""
-    from algotom.prep.calculation import calculate_center_metric, make_inverse_double_wedge_mask
-
-    masks = [
-        make_inverse_double_wedge_mask(2 * len(half), half.shape[1], OBJECT_WIDTH * half.shape[1] / 2)
-        for half in halves
-    ]
+    wedges = [double_wedge(*half.shape) for half in halves]
 
     @cache
     def metric(center: float) -> float:
-        return float(
-            sum(
-                calculate_center_metric(center, half, half[:, ::-1], half[::-1], mask)
-                for half, mask in zip(halves, masks, strict=True)
-            )
-        )
+        return sum(fullness(half, center, wedge) for half, wedge in zip(halves, wedges, strict=True))
 
     return metric
+
+
+def double_wedge(views: int, columns: int) -> Float32:
+    """Return where the spectrum of a full turn, (2 views, columns), is nearly empty: 1 there and 0 elsewhere.
+
+    The rows and columns around the middle are left out, where the spectrum of whatever sinogram is strong.
+    """
+    rows = 2 * views
+    row, column = (np.arange(size) - size // 2 for size in (rows, columns))
+    reach = abs(np.ceil(row * ((rows - 1) / (2 * np.pi * rows)) / (OBJECT_WIDTH * columns / 2) / (1 / columns)))
+    inside = (abs(column) <= reach[:, np.newaxis]) & (abs(column) > 1)
+    inside[abs(row) <= min(20, int(0.05 * rows))] = False
+    return np.asarray(inside, np.float32)
+
+
+def fullness(half: Float32, center: float, wedge: Float32) -> float:
+    """Return the mean magnitude within the double wedge of half a turn followed by its mirror image about `center`.
+
+    What the mirror image leaves open is filled with the half turn itself, as algotom does: with zeros there would be an
+    edge, which fills the wedge.
+    """
+    from scipy.ndimage import shift
+
+    offset = 2 * center - (half.shape[1] - 1)
+    flipped = half[:, ::-1]
+    mirrored = np.roll(flipped, int(offset), axis=1) if offset.is_integer() else shift(flipped, (0, offset))
+    left_open = slice(0, int(np.ceil(offset))) if offset >= 0 else slice(int(np.floor(offset)), None)
+    mirrored[:, left_open] = half[::-1, left_open]
+    spectrum = np.fft.fftshift(np.fft.fft2(np.vstack([half, mirrored])))
+    return float(np.mean(abs(spectrum) * wedge))
 
 
 def _rough(halves: list[list[Float32]], search: float) -> float:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from functools import partial
 
 from tomopy_edge.data import Volume
-from tomopy_edge.errors import OutputError, ScanLostError
+from tomopy_edge.errors import BackendError, DeviceLostError, OutputError, ScanLostError
 from tomopy_edge.job import Job
-from tomopy_edge.pipeline import Observe, Span, stream
+from tomopy_edge.pipeline import Observe, Span, Steps, stream
 from tomopy_edge.recipe import Recipe
 from tomopy_edge.record import Picked
 from tomopy_edge.stages.read import even_chunks
@@ -74,13 +75,33 @@ def rows_here(chunk: int, *, strict: bool = False) -> Make:
         there = rows_there(recipe.blocks[-1].options, job) - set(picked.rows)
         if there:
             yield Written(len(there), ())
-        for one in make_rows(recipe, gaps(span, there), chunk, job, picked.observe, strict=strict):
-            told = one if isinstance(one, Failure) else Written(len(one.slices), one.slices.shape[1:])
-            # Not kept while the next slices are made.
-            del one
-            yield told
+        steps = Steps(recipe, job)
+        with ExitStack() as opened:
+            opened.callback(steps.let_go)
+            flow = opened.enter_context(
+                closing(make_rows(recipe, gaps(span, there), chunk, job, picked.observe, steps, strict=strict))
+            )
+            for one in flow:
+                told = one if isinstance(one, Failure) else Written(len(one.slices), one.slices.shape[1:])
+                # Not kept while the next slices are made.
+                del one
+                yield told
 
     return make
+
+
+def _lost(failure: Failure, *, before: bool) -> bool:
+    """Return whether no runtime could be had for a row; raise a `DeviceLostError` where it was so `before`, too.
+
+    Tried alone, a row has its networks opened anew, on a device that was lost for a moment, too.
+    """
+    lost = isinstance(failure.error, BackendError)
+    if lost and before:
+        raise DeviceLostError(
+            f"{failure.told} (as it was with the row before, so no further one is tried); what is made stays, and "
+            "--resume goes on when it works again"
+        ) from failure.error
+    return lost
 
 
 def told_of(error: Exception) -> str:
@@ -103,8 +124,8 @@ def gaps(span: Span, done: Collection[int]) -> list[Span]:
 
 
 def make_rows(
-    recipe: Recipe, spans: list[Span], chunk: int, job: Job, observe: Observe | None = None, *, strict: bool = False
-) -> Iterator[Volume | Failure]:
+    recipe: Recipe, spans: list[Span], chunk: int, job: Job, observe: Observe, steps: Steps, *, strict: bool = False
+) -> Generator[Volume | Failure, None, None]:
     """Yield the slices of rows as the last stage makes them, and what failed.
 
     Where a chunk fails, its rows are tried one by one, and the rest goes on. A row may fail for the sake of another
@@ -115,24 +136,27 @@ def make_rows(
     recipe : settled
     spans : the rows
     chunk : rows worked on at once
+    observe : is shown every chunk that every stage made
+    steps : of the recipe; they are opened anew after a failure, as nobody knows what it left in them
     strict : whether the first failure ends it all
 
     Raises
     ------
     OutputError : where slices cannot be written: the next one could not either
     ScanLostError : where the scan's file is no longer what it was
+    DeviceLostError : where two rows, one after the other, are tried alone, and no runtime could be had for either
     Exception : what a stage raised, where `strict`, or where not one row of the first chunk that fails can be made
     """
     left = deque((span, chunk) for span in spans)
-    made = False
+    made = lost = False
     # Until a slice is made, nobody knows whether any will be.
     held: list[Failure] = []
     while left:
         span, size = left.popleft()
         row, failing = span.first, list[str]()
         try:
-            for volume in stream(recipe, partial(even_chunks, chunk=size), span, job, observe, failing):
-                row, made = volume.first_row + len(volume.slices), True
+            for volume in stream(recipe, partial(even_chunks, chunk=size), span, job, observe, failing, steps):
+                row, made, lost = volume.first_row + len(volume.slices), True, False
                 yield from held
                 held.clear()
                 one = [volume]
@@ -144,6 +168,7 @@ def make_rows(
             if strict:
                 raise
             log.debug("rows from %d on", row, exc_info=True)
+            steps.let_go()
             if span.last - span.first > 1:
                 # One by one up to the end of the chunk, then on as before.
                 end = min(row + size + size % 2, span.last)
@@ -153,6 +178,7 @@ def make_rows(
                 continue
             failure = Failure(row, "".join(failing[:1]), error)
             if made:
+                lost = _lost(failure, before=lost)
                 yield failure
                 continue
             held.append(failure)

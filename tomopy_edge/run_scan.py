@@ -24,7 +24,7 @@ from tomopy_edge.plugins import load_catalogue
 from tomopy_edge.progress import track, watched
 from tomopy_edge.readers import ArrayScan, ScanFile, open_scan
 from tomopy_edge.recipe import Recipe, parse_recipe, read_recipe
-from tomopy_edge.record import Picked, write_record
+from tomopy_edge.record import Picked, note_earlier, tally_kept, write_record
 from tomopy_edge.report import Report, make_report
 from tomopy_edge.rows_left import Failure, Make, rows_here
 from tomopy_edge.stages.read import ENTRY as READ
@@ -124,7 +124,8 @@ def run(  # noqa: PLR0913 - a recipe, a scan, an output, and how
                 overlap=side_by_side(source.angles, source.columns, chunk, free),
             )
             settings = {"ncore": threads, "nchunk": chunk} if cluster is None else to_plain(cluster)
-            report = _run(recipe, source, span, make, job, settings)
+            with tally_kept(folder, ledger, job.tally):
+                report = _run(recipe, source, span, make, job, settings)
     return Run(target, report)
 
 
@@ -206,8 +207,7 @@ def _run(recipe: Recipe, source: ScanFile, span: Span, make: Make, job: Job, set
     slices = watched(made(), job.tally.at_work, "slices")
     for _ in track(slices, total=rows, what="slices", size=int):
         pass
-    if earlier:
-        job.tally.note("record", f"{earlier} slices are an earlier run's, and not counted here")
+    note_earlier(earlier, job.ledger, job.tally)
     leave_out(failed, settled.blocks[-1].options, job)
     seconds = time.perf_counter() - start
 

@@ -31,9 +31,6 @@ FAULT, SMALL = "TOMOPY_EDGE_TEST_FAULT", "TOMOPY_EDGE_TEST_PANEL"
 WAIT = 30
 """Seconds after which a process counts as hung."""
 
-OWN = {"report.json", "slices.jsonl"}
-"""Files that tell how a run went, and so differ from one to the next."""
-
 AT_FAULT = {"denoiser": "at_fault"}
 
 
@@ -55,18 +52,6 @@ def stages(denoise=AT_FAULT, formats=("tiff",), after=()):
     """The recipe of all tests; further stages may come after the denoiser."""
     before = ["read", "normalize", "minus_log", {"find_center": {"center": 23.5}}, "reconstruct"]
     return [*before, {"denoise": denoise}, *after, {"write": {"formats": list(formats)}}]
-
-
-def contents(output):
-    """The bytes of all files that do not tell of the run itself; of an HDF5 file what is in it, without its dates."""
-    found = {}
-    for path in sorted(path for path in output.rglob("*") if path.is_file() and path.name not in OWN):
-        if path.suffix == ".h5":
-            with h5py.File(path) as file:
-                names = [*file, *file["exchange"], *file["process"]]
-                found["slices in HDF5"], found["names in HDF5"] = file["exchange/data"][...].tobytes(), names
-        found[str(path.relative_to(output))] = b"" if path.suffix == ".h5" else path.read_bytes()
-    return found
 
 
 @pytest.fixture
@@ -233,7 +218,7 @@ def ended():
 
 
 @pytest.fixture(scope="session")
-def undisturbed(original, site, tmp_path_factory):
+def undisturbed(original, site, contents_of, tmp_path_factory):
     """What a run without any fault leaves, of a recipe that `stages` makes."""
     found = {}
 
@@ -248,28 +233,22 @@ def undisturbed(original, site, tmp_path_factory):
                 patch.syspath_prepend(site)
                 # Of one chunk, on as many threads as there are: neither changes a byte.
                 assert main(["run", str(recipe), str(scan), "--output", str(folder / "out")]) == 0
-            found[key] = contents(folder / "out")
+            found[key] = contents_of(folder / "out")
         return found[key]
 
     return made
 
 
 @pytest.fixture
-def made_whole(run, at_fault, undisturbed):
+def made_whole(run, at_fault, contents_of, undisturbed):
     """A check that another run, where nothing is at fault any more, leaves what one does that was not disturbed."""
 
     def check(output, *more, scan=None, **asked):
         at_fault(None)
         done = run(output, *(more or ["--resume"]), **asked)
         assert done.code == 0, done.said
-        assert contents(output) == undisturbed(**asked, **({} if scan is None else {"scan": scan}))
+        assert contents_of(output) == undisturbed(**asked, **({} if scan is None else {"scan": scan}))
         assert not output.with_name(f"{output.name}.part").exists()
         return done
 
     return check
-
-
-@pytest.fixture
-def contents_of():
-    """What reads an output; see `contents`."""
-    return contents

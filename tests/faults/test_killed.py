@@ -5,7 +5,6 @@ import subprocess
 import sys
 import time
 
-import h5py
 import numpy as np
 import pytest
 
@@ -38,25 +37,18 @@ def run(scan, output, *words):
 SLOW = ("--set", "denoise.options.model=tomogan-compact", "--set", "denoise.options.runtime=litert")
 
 
-def contents(output):
-    same = ("recipe.yaml", "contact_sheet.png", "begun.json")
-    found = {path.name: path.read_bytes() for path in output.iterdir() if path.suffix == ".tiff" or path.name in same}
-    with h5py.File(output / "recon.h5") as file:
-        return found | {"recon.h5": file["exchange/data"][...].tobytes(), "process": list(file["process"])}
-
-
 @pytest.fixture(scope="module")
-def whole(scan, tmp_path_factory):
+def whole(scan, contents_of, tmp_path_factory):
     """What an uninterrupted run leaves, and how many seconds it takes."""
     output = tmp_path_factory.mktemp("whole") / "out"
     start = time.monotonic()
     process = run(scan, output)
     process.communicate(timeout=WAIT)
     assert process.returncode == 0
-    return contents(output), time.monotonic() - start
+    return contents_of(output), time.monotonic() - start
 
 
-def test_a_run_that_is_killed_at_random_moments_and_resumed_ends_in_the_same_bytes(scan, whole, tmp_path):
+def test_a_run_that_is_killed_at_random_moments_and_resumed_ends_in_the_same_bytes(scan, whole, contents_of, tmp_path):
     right, seconds = whole
     moments, output, killed = np.random.default_rng(SEED), tmp_path / "out", 0
     while killed < KILLS:
@@ -71,12 +63,12 @@ def test_a_run_that_is_killed_at_random_moments_and_resumed_ends_in_the_same_byt
             continue
         # It was whole before its time: begin anew.
         assert process.returncode == 0, said
-        assert contents(output) == right
+        assert contents_of(output) == right
         for path in sorted(output.rglob("*"), reverse=True):
             path.unlink()
         output.rmdir()
     process = run(scan, output, "--resume")
     _, said = process.communicate(timeout=WAIT)
     assert process.returncode == 0, said
-    assert contents(output) == right
+    assert contents_of(output) == right
     assert [path.name for path in tmp_path.iterdir()] == ["out"]

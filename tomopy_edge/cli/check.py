@@ -9,13 +9,17 @@ from pathlib import Path
 from tomopy_edge.catalogue import Catalogue
 from tomopy_edge.cli import VERBS
 from tomopy_edge.cli.scan_options import positive
-from tomopy_edge.output import default_output, expect_room
+from tomopy_edge.errors import DataError
+from tomopy_edge.output import default_output, expect_free, expect_room
 from tomopy_edge.plugins import load_catalogue
 from tomopy_edge.readers import ScanFile, open_scan
 from tomopy_edge.recipe import Recipe, read_recipe
 from tomopy_edge.run_scan import expect_whole
+from tomopy_edge.writers.sizes import in_words
 
 log = logging.getLogger(__name__)
+
+WITHOUT_CLUSTER = "cluster: left out here; memory and time are those of a run on this machine, without --cluster"
 
 
 def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -24,7 +28,7 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "check",
         help=VERBS["check"],
         description="Check a recipe, and with a scan also whether that can be read, what would be made of it, and how "
-        "much memory, disk and time that would take.",
+        "much memory, disk and time that would take. Where the run would not go through, the exit code is 2.",
     )
     parser.add_argument("recipe", type=Path, help="YAML file, or the name of a shipped recipe")
     # Not nargs="?": where an option comes before the scan, argparse would already have given it nothing.
@@ -49,36 +53,41 @@ def run(args: argparse.Namespace) -> int:
     catalogue = load_catalogue()
     recipe = read_recipe(args.recipe, catalogue, args.overrides)
     expect_whole(recipe)
-    _say(f"{args.recipe}: {len(recipe.blocks)} stages, no faults", "", recipe.to_yaml().rstrip())
-    if args.scan is not None:
-        with open_scan(args.scan) as scan:
-            _check_scan(args, recipe, scan, catalogue)
+    understood = f"{args.recipe}: {len(recipe.blocks)} stages, no faults", "", recipe.to_yaml().rstrip()
+    if args.scan is None:
+        _say(*understood)
+        return 0
+    # Before anything is said: of what was typed wrong, nobody should have to look for the error.
+    with open_scan(args.scan) as scan:
+        _say(*understood)
+        _check_scan(args, recipe, scan, catalogue)
     return 0
 
 
 def _check_scan(args: argparse.Namespace, recipe: Recipe, scan: ScanFile, catalogue: Catalogue) -> None:
     # It takes what the whole pipeline does, which a recipe alone has no need of.
     from tomopy_edge.forecast import forecast, there
-    from tomopy_edge.forecast.pace import foretell_time
+    from tomopy_edge.forecast.pace import folder_for, foretell_time
 
     output = args.output or default_output(args.scan)
-    _say(
-        "",
-        f"{scan.source}: {scan.angles} projections of {scan.rows} rows and {scan.columns} columns",
-        *scan.notes,
-    )
+    rows = f"{scan.rows} row{'s' * (scan.rows != 1)}"
+    _say("", f"{scan.source}: {scan.angles} projections of {rows} and {scan.columns} columns", *scan.notes)
+    expect_free(output.resolve(), overwrite=True)
+    with folder_for(output):
+        pass
     how = {"ncore": args.ncore, "nchunk": args.nchunk, "catalogue": catalogue}
     told = forecast(recipe, scan, **how)
     z, y, x = told.slices
     _say(
-        f"would make {z} slices of {y} x {x} pixels ({4 * z * y * x / 1e9:.2f} GB as float32)",
+        f"would make {z} slice{'s' * (z != 1)} of {y} x {x} pixels ({in_words(4 * z * y * x)} as float32)",
         f"{'' if args.output else 'default '}output: {output}" + ", which is there already" * output.exists(),
         *told.lines(there(output)),
+        *[WITHOUT_CLUSTER] * (recipe.cluster is not None),
     )
     if not told.fits:
-        log.warning("memory may run out, and the system then ends the run without a word; %s", told.mend)
+        raise DataError(f"memory may run out, and the system then ends the run without a word; {told.mend}")
     expect_room(there(output) / output.name, told.disk)
-    if told.fits and not args.no_time:
+    if not args.no_time:
         log.info("trying the recipe on some rows, to tell the time that a run takes; ctrl-C leaves that out")
         _say(*foretell_time(recipe, scan, output, **how, loading=told.loading).lines())
 

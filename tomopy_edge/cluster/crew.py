@@ -1,129 +1,58 @@
-"""Workers of Dask distributed, as a crew that pieces can be given to."""
+"""What dealing out asks of the workers, whatever brings pieces to them."""
 
 from __future__ import annotations
 
-import logging
-import queue
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from functools import partial
-from threading import Thread
-from typing import Any
-from uuid import uuid4
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
 
-from tomopy_edge.cluster.dealing import Told
-from tomopy_edge.cluster.piece import Digests, Made, Piece, Shape, make_piece
-from tomopy_edge.errors import ClusterError
-from tomopy_edge.rows_left import told_of
-
-log = logging.getLogger(__name__)
+from tomopy_edge.cluster.piece import Digests, Made, Piece, Shape
 
 
-def make_and_tell(piece: Piece, topic: str) -> Made:
-    """Make a piece, on a worker, and tell of its slices as they come."""
-    from distributed import get_worker
+@dataclass(frozen=True)
+class Told:
+    """A worker's news.
 
-    worker = get_worker()
-
-    def tell(digests: Digests, shape: Shape) -> None:
-        worker.log_event(topic, {"worker": worker.address, "digests": [*digests.items()], "shape": [*shape]})
-
-    return make_piece(piece, tell)
-
-
-class DaskCrew:
-    """The workers of a Dask scheduler.
-
-    Parameters
+    Attributes
     ----------
-    client : connected to the scheduler, a `distributed.Client`
-    more : whether workers may come however long it takes, as a batch system's jobs do
+    piece : the number of that which it is at
+    digests, shape : slices that lie on the disk; see `tomopy_edge.cluster.piece`
+    made : what became of its piece, where that has ended
     """
 
-    work = staticmethod(make_and_tell)
-    """What a worker does with a piece."""
+    piece: int
+    digests: Digests
+    shape: Shape
+    made: Made | None = None
 
-    def __init__(self, client: Any, *, more: bool) -> None:
-        self._client, self._more = client, more
-        self._news: queue.SimpleQueue[Told] = queue.SimpleQueue()
-        self._topic = f"tomopy-edge-{uuid4().hex}"
-        # Kept: Dask ends a task that nobody holds on to any more.
-        self._tasks = set[Any]()
-        with self._answering():
-            client.subscribe_topic(self._topic, self._heard)
 
-    @property
-    def address(self) -> str:
-        """Of the scheduler, for others that want these workers."""
-        return str(self._client.scheduler.address)
+class Crew(Protocol):
+    """Workers that pieces can be given to."""
 
     def workers(self) -> Mapping[str, str]:
         """Return address -> machine of each worker that is there."""
-        with self._answering():
-            found = self._client.scheduler_info(n_workers=-1)["workers"]
-        return {address: str(facts["host"]) for address, facts in found.items()}
+        ...
 
     def give(self, worker: str, piece: Piece) -> None:
         """Have a worker make a piece."""
-        with self._answering():
-            task = self._client.submit(
-                self.work, piece, self._topic, workers=[worker], allow_other_workers=False, pure=False
-            )
-        self._tasks.add(task)
-        task.add_done_callback(partial(self._ended, worker))
+        ...
 
     def hear(self, seconds: float) -> Told | None:
         """Return the next news, or None where there is none for that long."""
-        try:
-            return self._news.get(timeout=seconds)
-        except queue.Empty:
-            return None
+        ...
+
+    def call_off(self, number: int) -> None:
+        """Have nobody make a piece any more, whose worker is lost."""
+        ...
+
+    def waits(self, worker: str) -> bool:
+        """Return whether a worker has others' work to do before it can be at a piece."""
+        ...
 
     def restart(self, worker: str) -> None:
-        """End the process of a worker that stalls; where it has a nanny, that starts another."""
-        Thread(target=self._restart, args=[worker], daemon=True).start()
+        """End a worker that stalls; another may come in its place."""
+        ...
 
     def expects_more(self) -> bool:
         """Return whether workers may come by themselves, however long it takes."""
-        return self._more
-
-    def close(self) -> None:
-        """Let go of the scheduler; what workers are still at is of no use any more."""
-        for task in [*self._tasks]:
-            # Of a worker or a scheduler that is lost.
-            with suppress(Exception):
-                task.cancel(force=True)
-        with suppress(Exception):
-            self._client.unsubscribe_topic(self._topic)
-
-    @contextmanager
-    def _answering(self) -> Iterator[None]:
-        """Raise a `ClusterError` where the scheduler does not answer inside."""
-        try:
-            yield
-        except (KeyError, OSError, RuntimeError) as error:
-            raise ClusterError(
-                f"cluster: the scheduler does not answer any more ({type(error).__name__}: {error}); --resume goes on "
-                "with what is made, with another one or without a cluster"
-            ) from None
-
-    def _restart(self, worker: str) -> None:
-        try:
-            self._client.restart_workers([worker], timeout=60, raise_for_error=False)
-        except Exception as error:  # noqa: BLE001 - it was given up before
-            log.debug("worker %s could not be restarted: %s", worker, error)
-
-    def _heard(self, event: tuple[float, Any]) -> None:
-        told = event[1]
-        self._news.put(Told(told["worker"], dict(told["digests"]), tuple(told["shape"])))
-
-    def _ended(self, worker: str, task: Any) -> None:
-        self._tasks.discard(task)
-        if task.status == "finished":
-            made = task.result()
-        elif task.status == "error":
-            # Our own faults are told in `Made`: this is one of the way there, such as a worker without this package.
-            made = Made(fault=told_of(task.exception()))
-        else:
-            return  # the worker, or the scheduler, is lost
-        self._news.put(Told(worker, made.digests, made.shape, made))
+        ...

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import time
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
-from tomopy_edge.cluster.piece import FATAL, Digests, Made, Piece, Shape, Task
+from tomopy_edge.cluster.crew import Crew, Told
+from tomopy_edge.cluster.piece import FATAL, Digests, Made, Piece, Shape
+from tomopy_edge.cluster.workplace import Task
 from tomopy_edge.errors import ClusterError
 from tomopy_edge.job import Tally
 from tomopy_edge.pipeline import Span
@@ -35,23 +37,6 @@ LOOK_EVERY = 1.0
 
 
 @dataclass(frozen=True)
-class Told:
-    """A worker's news.
-
-    Attributes
-    ----------
-    worker : its address
-    digests, shape : slices that lie on the disk; see `tomopy_edge.cluster.piece`
-    made : what became of its piece, where that has ended
-    """
-
-    worker: str
-    digests: Digests
-    shape: Shape
-    made: Made | None = None
-
-
-@dataclass(frozen=True)
 class Dealt:
     """Slices that lie on the disk.
 
@@ -67,30 +52,6 @@ class Dealt:
     shape: Shape
 
 
-class Crew(Protocol):
-    """Workers that pieces can be given to."""
-
-    def workers(self) -> Mapping[str, str]:
-        """Return address -> machine of each worker that is there."""
-        ...
-
-    def give(self, worker: str, piece: Piece) -> None:
-        """Have a worker make a piece."""
-        ...
-
-    def hear(self, seconds: float) -> Told | None:
-        """Return the next news, or None where there is none for that long."""
-        ...
-
-    def restart(self, worker: str) -> None:
-        """End a worker that stalls; another may come in its place."""
-        ...
-
-    def expects_more(self) -> bool:
-        """Return whether workers may come by themselves, however long it takes."""
-        ...
-
-
 @dataclass(frozen=True)
 class _Lot:
     """Rows that are to be made, whom they failed with, and whether that was what no row could be made after."""
@@ -103,9 +64,16 @@ class _Lot:
 
 @dataclass
 class _Busy:
+    worker: str
     lot: _Lot
     left: set[int]
     since: float
+    at_work: bool = False
+
+    @property
+    def told(self) -> set[int]:
+        """Rows that lie on the disk."""
+        return {*range(self.lot.first, self.lot.last)} - self.left
 
 
 class Dealer:
@@ -140,14 +108,17 @@ class Dealer:
         self._crew, self._task, self._patience = crew, task, patience
         self._picked, self._tally, self._claimed = picked, tally, claimed or {}
         self._waiting = deque(_Lot(*lot) for lot in rows)
-        self._busy: dict[str, _Busy] = {}
+        self._numbers = itertools.count()
+        self._busy: dict[int, _Busy] = {}
         self._present: Mapping[str, str] = {}
-        self._ending = set[str]()
+        # Pieces of workers that were taken for stalled.
+        self._ending: dict[int, str] = {}
         self._blamed: Counter[str] = Counter()
         self._made = 0
         self._fresh = Dealt({}, 0, ())
         self._looked = self._seen = time.monotonic()
         self.again = set[int]()
+        self._lost = set[int]()
         self.slices = Counter[str]()
 
     def deal(self) -> Iterator[Dealt | Failure]:
@@ -174,9 +145,15 @@ class Dealer:
             if time.monotonic() - self._looked >= LOOK_EVERY:
                 yield from self._look()
 
+    @property
+    def uncounted(self) -> set[int]:
+        """Rows on the disk of which nobody knows what was counted: their piece goes on, or its worker was lost."""
+        return self._lost.union(*(busy.told for busy in self._busy.values()))
+
     def _hand_out(self) -> None:
         trusted = {worker for worker in self._present if self._blamed[worker] < DISTRUST} or {*self._present}
-        for worker in [each for each in self._present if each in trusted and each not in self._busy]:
+        at_work = {busy.worker for busy in self._busy.values()}
+        for worker in [each for each in self._present if each in trusted and each not in at_work]:
             lot = self._lot_for(worker, trusted)
             if lot is None:
                 continue
@@ -185,10 +162,11 @@ class Dealer:
             left = set(range(lot.first, lot.last))
             if lot.tried:
                 self.again |= left
-            self._busy[worker] = _Busy(lot, left, time.monotonic())
+            number = next(self._numbers)
+            self._busy[number] = _Busy(worker, lot, left, time.monotonic())
             log.debug("%s: rows %d to %d", worker, lot.first, lot.last - 1)
             claimed = {row: self._claimed[row] for row in left if row in self._claimed}
-            self._crew.give(worker, Piece(self._task, lot.first, lot.last, share, claimed))
+            self._crew.give(worker, Piece(self._task, number, lot.first, lot.last, share, claimed))
 
     def _lot_for(self, worker: str, trusted: set[str]) -> _Lot | None:
         """Take a lot that `worker` has not failed with, or one that all who are trusted have."""
@@ -199,13 +177,13 @@ class Dealer:
         return None
 
     def _take(self, told: Told) -> Iterator[Failure]:
-        busy = self._busy.get(told.worker)
+        busy = self._busy.get(told.piece)
         if busy is None:
-            # It was taken for stalled, and others have its rows.
+            # Its worker was taken for stalled, or lost, and others have its rows.
             if told.made is not None:
-                self._ending.discard(told.worker)
+                self._ending.pop(told.piece, None)
             return
-        busy.since = time.monotonic()
+        busy.since, busy.at_work = time.monotonic(), True
         new = {row: sum_ for row, sum_ in told.digests.items() if row in busy.left}
         if told.made is None:
             # What the contact sheet shows of a row comes at the end alone: until then it is not made.
@@ -216,35 +194,43 @@ class Dealer:
         # What is found comes before anything is made, whose shape it would have.
         if told.shape:
             self._fresh = Dealt(before.made | new, before.found, told.shape)
-            self.slices[told.worker] += len(new)
+            self.slices[busy.worker] += len(new)
         else:
             self._fresh = Dealt(before.made, before.found + len(new), before.shape)
         if told.made is not None:
-            del self._busy[told.worker]
+            del self._busy[told.piece]
             self._tally.take_in(told.made.tally)
             self._picked.shown.update(told.made.shown)
-            yield from self._end(told.worker, busy, told.made)
+            yield from self._end(busy, told.made)
 
-    def _end(self, worker: str, busy: _Busy, made: Made) -> Iterator[Failure]:
+    def _end(self, busy: _Busy, made: Made) -> Iterator[Failure]:
         for row, why in made.failed.items():
             busy.left.discard(row)
-            yield from self._once_more(worker, busy.lot, row, row + 1, why)
+            yield from self._once_more(busy.worker, busy.lot, row, row + 1, why)
         if made.fatal and busy.lot.fatal:
             raise FATAL[made.fatal](made.fault)
         if made.fault or busy.left:
-            yield from self._rest(worker, busy, made.fault or "some rows were left out", fatal=bool(made.fatal))
+            yield from self._rest(busy, made.fault or "some rows were left out", fatal=bool(made.fatal))
 
-    def _rest(self, worker: str, busy: _Busy, why: str, *, fatal: bool = False) -> Iterator[Failure]:
+    def _unheard(self, number: int, why: str) -> Iterator[Failure]:
+        busy = self._busy.pop(number)
+        self._lost |= busy.told
+        yield from self._rest(busy, why)
+
+    def _rest(self, busy: _Busy, why: str, *, fatal: bool = False) -> Iterator[Failure]:
         """Deal out again what of a lot is left where all of it ended before its time."""
+        worker = busy.worker
         self._blamed[worker] += 1
         if not busy.left:
             return
         machine = self._present.get(worker)
         name = f"worker {worker}" + (f" on {machine}" if machine else "")
-        log.warning("%s: %s; its %d rows are dealt out again", name, why, len(busy.left))
-        self._tally.note("cluster", f"{name}: {why}; {len(busy.left)} rows were dealt out again")
+        count = len(busy.left)
+        rows = f"{count} rows are" if count > 1 else "1 row is"
+        log.warning("%s: %s; %s dealt out again", name, why, rows)
+        self._tally.note("cluster", f"{name}: {why}; {rows} dealt out again")
         lot = busy.lot
-        for span in gaps(Span(lot.first, lot.last, lot.last), {*range(lot.first, lot.last)} - busy.left):
+        for span in gaps(Span(lot.first, lot.last, lot.last), busy.told):
             yield from self._once_more(worker, lot, span.first, span.last, why, fatal=fatal)
 
     def _once_more(
@@ -265,17 +251,23 @@ class Dealer:
         """Look who is there, who is lost, and who stalls."""
         now = self._looked = time.monotonic()
         there = self._crew.workers()
-        self._ending &= set(there)
-        self._present = {worker: machine for worker, machine in there.items() if worker not in self._ending}
-        for worker in [each for each in self._busy if each not in there]:
-            yield from self._rest(worker, self._busy.pop(worker), "was lost")
-        for worker, busy in [*self._busy.items()]:
-            if now - busy.since > self._patience:
-                del self._busy[worker]
-                self._ending.add(worker)
-                self._present = {each: at for each, at in self._present.items() if each != worker}
-                self._crew.restart(worker)
-                yield from self._rest(worker, busy, f"made no slice for {self._patience:.0f} s")
+        for number in [each for each, worker in self._ending.items() if worker not in there]:
+            del self._ending[number]
+            self._crew.call_off(number)
+        for number in [each for each, busy in self._busy.items() if busy.worker not in there]:
+            self._crew.call_off(number)
+            yield from self._unheard(number, "was lost")
+        for number, busy in [*self._busy.items()]:
+            if now - busy.since <= self._patience:
+                continue
+            if not busy.at_work and self._crew.waits(busy.worker):
+                busy.since = now
+                continue
+            self._ending[number] = busy.worker
+            self._crew.restart(busy.worker)
+            yield from self._unheard(number, f"made no slice for {self._patience:.0f} s")
+        ending = {*self._ending.values()}
+        self._present = {worker: machine for worker, machine in there.items() if worker not in ending}
         if self._present or self._crew.expects_more():
             self._seen = now
         elif now - self._seen > ALONE:

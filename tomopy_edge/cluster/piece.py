@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from tomopy_edge.begun import Begun, read_begun
-from tomopy_edge.chunk_size import rows_at_once, side_by_side
+from tomopy_edge.cluster.workplace import KEEPER, Task, Workplace
 from tomopy_edge.contact_sheet import Shown
 from tomopy_edge.data import Volume
-from tomopy_edge.errors import ClusterError, EdgeError, OutputError, ScanLostError
-from tomopy_edge.job import Job, Tally
-from tomopy_edge.memory import free_memory, spare_memory
+from tomopy_edge.errors import EdgeError, OutputError, ScanLostError
+from tomopy_edge.job import Tally
 from tomopy_edge.output import LOCK
 from tomopy_edge.pipeline import Span
-from tomopy_edge.plugins import load_catalogue
-from tomopy_edge.readers import open_scan
-from tomopy_edge.recipe import parse_recipe
 from tomopy_edge.record import Picked
 from tomopy_edge.rows_left import Failure, gaps, make_rows, told_of
 from tomopy_edge.there import rows_there
@@ -44,40 +39,20 @@ FATAL: dict[Fatal, type[EdgeError]] = {"output": OutputError, "scan": ScanLostEr
 
 
 @dataclass(frozen=True)
-class Task:
-    """What all pieces of a run have in common.
-
-    Attributes
-    ----------
-    scan : path of the scan file, as every worker sees it
-    chunk : rows worked on at once; None chooses by memory
-    threads : of a worker
-    folder : the unfinished output, as every worker sees it
-    run : what the lock in it holds as long as that run fills it
-    shown : detector rows that the contact sheet shows
-    """
-
-    scan: str
-    chunk: int | None
-    threads: int
-    folder: str = ""
-    run: str = ""
-    shown: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True)
 class Piece:
     """Rows for a worker.
 
     Attributes
     ----------
     task : the run that they belong to
+    number : of the piece, by which its news is told apart from that of others
     first, last : the detector rows `first` to `last - 1`
     share : workers on its machine, which share the memory of that
     claimed : hashes of slices that an earlier run left: those that are on the disk so are not made again
     """
 
     task: Task
+    number: int
     first: int
     last: int
     share: int = 1
@@ -151,7 +126,14 @@ def make_piece(piece: Piece, tell: Tell) -> Made:
     fault = ""
     fatal: Fatal = ""
     try:
-        _make(piece, teller, tally, picked, failed)
+        with KEEPER.place_for(piece.task, piece.share) as place:
+            try:
+                _make(piece, place, teller, picked, failed)
+            finally:
+                tally = place.job.tally.taken_out()
+        if failed:
+            # What failed once may be remembered, such as frames that could not be read: another try begins anew.
+            KEEPER.clear()
     except Exception as error:
         log.debug("rows %d to %d", piece.first, piece.last - 1, exc_info=True)
         fault = told_of(error)
@@ -159,59 +141,32 @@ def make_piece(piece: Piece, tell: Tell) -> Made:
     return Made(teller.done, teller.shape, failed, fault, fatal, tally, picked.shown)
 
 
-def _make(piece: Piece, teller: _Teller, tally: Tally, picked: Picked, failed: dict[int, str]) -> None:
-    spare_memory()
-    folder = Path(piece.task.folder)
-    begun = _begun(folder)
-    _expect_run(folder, piece.task.run)
-    catalogue = load_catalogue()
-    recipe = begun.recipe(catalogue)
-    picked.last_stage = recipe.blocks[-1].entry.name
-    free = free_memory() // piece.share
-    with open_scan(Path(piece.task.scan)) as source:
-        rows = begun.rows[0], begun.rows[1]
-        begun.expect_same(parse_recipe(begun.asked, catalogue), source, Span(*rows, source.rows), folder)
-        chunk = rows_at_once(source, piece.task.chunk, free)
-        job = Job(
-            ncore=piece.task.threads,
-            tally=tally,
-            catalogue=catalogue,
-            scan=source,
-            output=folder,
-            rows=rows,
-            ledger=teller,
-            # A worker of one thread is to take one core: stages side by side would each have their own.
-            overlap=piece.task.threads > 1 and side_by_side(source.angles, source.columns, chunk, free),
-        )
-        there = rows_there(recipe.blocks[-1].options, job) - set(picked.rows)
-        teller.enter({row: teller.digests[row] for row in there})
-        spans = gaps(Span(piece.first, piece.last, source.rows), there)
+def _make(piece: Piece, place: Workplace, teller: _Teller, picked: Picked, failed: dict[int, str]) -> None:
+    _expect_run(piece.task)
+    *_, before, last = place.recipe.blocks
+    picked.last_stage = last.entry.name
+    job = replace(place.job, ledger=teller)
+    there = rows_there(last.options, job) - set(picked.rows)
+    teller.enter({row: teller.digests[row] for row in there})
+    spans = gaps(Span(piece.first, piece.last, job.scan.rows), there)
 
-        def observe(stage: str, made: Any) -> None:
-            # A task that runs cannot be called off: before anything of it is written, it looks whether it is wanted.
-            if stage == recipe.blocks[-2].entry.name:
-                _expect_run(folder, piece.task.run)
-            picked.observe(stage, made)
+    def observe(stage: str, made: Any) -> None:
+        # A task that runs cannot be called off: before anything of it is written, it looks whether it is wanted.
+        if stage == before.entry.name:
+            _expect_run(piece.task)
+        picked.observe(stage, made)
 
-        for one in make_rows(recipe, spans, chunk, job, observe):
-            if isinstance(one, Failure):
-                failed[one.row] = one.why
+    for one in make_rows(place.recipe, spans, place.chunk, job, observe, place.steps):
+        if isinstance(one, Failure):
+            failed[one.row] = one.why
+        # Not kept while the next slices are made.
+        del one
 
 
-def _expect_run(folder: Path, run: str) -> None:
+def _expect_run(task: Task) -> None:
     try:
-        now = (folder / LOCK).read_text(encoding="utf-8")
+        now = (Path(task.folder) / LOCK).read_text(encoding="utf-8")
     except OSError:
         now = ""
-    if now != run:
-        raise OutputError(f"{folder}: the run that these rows were for has ended")
-
-
-def _begun(folder: Path) -> Begun:
-    begun = read_begun(folder)
-    if begun is None:
-        raise ClusterError(
-            f"{folder}: is not seen from here; workers need the same files under the same paths: put scan and output "
-            "on the file system that they share"
-        )
-    return begun
+    if now != task.run:
+        raise OutputError(f"{task.folder}: the run that these rows were for has ended")

@@ -8,10 +8,10 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from tomopy_edge.cluster.crew import DaskCrew
+from tomopy_edge.cluster.dask_crew import DaskCrew
 from tomopy_edge.cluster.dealing import Dealer
-from tomopy_edge.cluster.piece import Task
 from tomopy_edge.cluster.start import open_crew
+from tomopy_edge.cluster.workplace import Task
 from tomopy_edge.cluster_options import ClusterOptions
 from tomopy_edge.errors import ClusterError
 from tomopy_edge.job import Job
@@ -80,18 +80,23 @@ def _make(
         tally=job.tally,
         claimed=dict(job.ledger.digests),
     )
-    for one in dealer.deal():
-        if isinstance(one, Failure):
-            if strict:
-                raise ClusterError(one.told)
-            yield one
-            continue
-        job.ledger.enter(one.made)
-        if one.found:
-            yield Written(one.found, ())
-        if one.made:
-            yield Written(len(one.made), one.shape)
-    job.tally.note("cluster", f"{sum(dealer.slices.values())} slices by {len(dealer.slices)} workers")
+    try:
+        for one in dealer.deal():
+            if isinstance(one, Failure):
+                if strict:
+                    raise ClusterError(one.told)
+                yield one
+                continue
+            job.ledger.enter(one.made)
+            if one.found:
+                yield Written(one.found, ())
+            if one.made:
+                yield Written(len(one.made), one.shape)
+    finally:
+        job.ledger.counted -= dealer.uncounted
+    made, workers = sum(dealer.slices.values()), len(dealer.slices)
+    told = f"{made} slice{'s' * (made != 1)} by {workers} worker{'s' * (workers != 1)}"
+    job.tally.note("cluster", told)
     # What lies over slices of several workers, which may have been told late of each other's files.
     with writers(recipe.blocks[-1].options, job) as opened:
         for writer in opened:

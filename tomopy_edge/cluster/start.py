@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from typing import Any
 
-from tomopy_edge.cluster.crew import DaskCrew
+from tomopy_edge.cluster.dask_crew import DaskCrew
 from tomopy_edge.cluster_options import BATCH, ClusterOptions
 from tomopy_edge.errors import ClusterError
 from tomopy_edge.job import available_cores
@@ -37,9 +37,8 @@ def open_crew(options: ClusterOptions) -> Iterator[DaskCrew]:
     ClusterError : where Dask is not installed, does not answer, or the batch system takes no jobs
     """
     distributed = _library("distributed")
-    verbose = logging.getLogger().isEnabledFor(logging.DEBUG)
-    logging.getLogger("distributed").setLevel(logging.INFO if verbose else QUIET)
     with ExitStack() as opened:
+        opened.enter_context(_quiet())
         if options.kind == "running":
             at: Any = options.address
         else:
@@ -53,6 +52,17 @@ def open_crew(options: ClusterOptions) -> Iterator[DaskCrew]:
         opened.callback(crew.close)
         log.info("cluster: dashboard at %s", client.dashboard_link)
         yield crew
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    heard = logging.getLogger("distributed")
+    before = heard.level
+    heard.setLevel(logging.INFO if logging.getLogger().isEnabledFor(logging.DEBUG) else QUIET)
+    try:
+        yield
+    finally:
+        heard.setLevel(before)
 
 
 @contextmanager

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shutil
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from tomopy_edge.catalogue import Catalogue
 from tomopy_edge.chunk_size import rows_at_once, sample_rows, side_by_side
+from tomopy_edge.errors import OutputError
+from tomopy_edge.forecast.advice import mend
 from tomopy_edge.forecast.libraries import LEFT, load, resident
 from tomopy_edge.forecast.working_set import Means, Sizes, working_set
 from tomopy_edge.job import at_least_one, available_cores
@@ -23,7 +25,7 @@ from tomopy_edge.readers.scratch import has_room, scratch_folder
 from tomopy_edge.recipe import Recipe
 from tomopy_edge.stages.read import angles_taken, wanted_rows
 from tomopy_edge.stages.write import WriteOptions
-from tomopy_edge.writers.sizes import on_disk
+from tomopy_edge.writers.sizes import in_words, on_disk
 
 RECORD = 8 * 2**20
 """Bytes of the report, the contact sheet and what HDF5 takes over of the scan's own words, at most."""
@@ -45,10 +47,9 @@ class Scratch:
     @property
     def told(self) -> str:
         """What is to be said of it, in a sentence."""
-        free, fits = _gigabytes(shutil.disk_usage(self.folder).free), has_room(self.folder, self.size)
+        free, fits = in_words(shutil.disk_usage(self.folder).free), has_room(self.folder, self.size)
         room = f"which has {free} free" if fits else f"which has only {free} free: without, reading is slow"
-        size = _gigabytes(self.size)
-        return f"disk: up to {size} GB more, while it runs, for a scratch file in {self.folder}, {room}"
+        return f"disk: up to {in_words(self.size)} more, while it runs, for a scratch file in {self.folder}, {room}"
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ class Forecast:
     output : format -> bytes on the disk, at most: nothing is taken to be compressible
     scratch : the file that rows may be moved to; None where there is none
     loading : seconds that it took to load the libraries
+    mend : what makes it fit into memory, in words; "" where it does
     """
 
     slices: tuple[int, int, int]
@@ -81,6 +83,7 @@ class Forecast:
     output: dict[str, int]
     scratch: Scratch | None
     loading: float
+    mend: str = ""
 
     @property
     def memory(self) -> int:
@@ -93,12 +96,9 @@ class Forecast:
         return self.memory <= self.free
 
     @property
-    def mend(self) -> str:
-        """How to have less of it, in words."""
-        fewer = f"--nsino-per-chunk {max(self.chunk // 4 * 2, 2)}" if self.chunk > 2 else ""  # noqa: PLR2004 - as few as there are
-        threads = f"--ncore {max(self.ncore // 2, 1)}" if self.ncore > 1 else ""
-        smaller = "smaller tiles for the network" if self.networks else ""
-        return f"try {' or '.join(filter(None, [fewer, threads, smaller, 'a machine with more']))}"
+    def at_once(self) -> int:
+        """How many rows are worked on at once, of so few as there may be."""
+        return min(self.chunk, self.slices[0])
 
     @property
     def disk(self) -> int:
@@ -114,17 +114,19 @@ class Forecast:
         """
         parts = {
             "Python and its libraries": self.libraries,
-            f"{self.chunk} rows at once": self.rows,
+            f"{self.at_once} row{'s' * (self.at_once != 1)} at once": self.rows,
             "networks and tables": self.networks,
             "rows read ahead": self.ahead,
         }
-        shares = ", ".join(f"{name} {_gigabytes(size)}" for name, size in parts.items() if size)
-        formats = ", ".join(f"{name} {_gigabytes(size)}" for name, size in self.output.items())
+        shares, formats = (
+            ", ".join(f"{name} {in_words(size)}" for name, size in sizes.items() if size)
+            for sizes in (parts, {**self.output, "report and contact sheet": RECORD})
+        )
         free = shutil.disk_usage(folder).free
         enough, room = ("it fits" if fits else "it does NOT fit" for fits in (self.fits, self.disk <= free))
         told = [
-            f"memory: at most {_gigabytes(self.memory)} GB ({shares}); there are {_gigabytes(self.free)}: {enough}",
-            f"disk: at most {_gigabytes(self.disk)} GB ({formats}); {folder} has {_gigabytes(free)} free: {room}",
+            f"memory: at most {in_words(self.memory)} ({shares}); there are {in_words(self.free)}: {enough}",
+            f"disk: at most {in_words(self.disk)} ({formats}); {folder} has {in_words(free)} free: {room}",
         ]
         if self.scratch is not None:
             told.append(self.scratch.told)
@@ -151,11 +153,18 @@ class Plan:
         """Return the plan of a run that begins at this moment."""
         free = free_memory()
         spare_memory(free)
+        return cls.with_memory(free, recipe, scan, ncore, nchunk, catalogue or load_catalogue())
+
+    @classmethod
+    def with_memory(
+        cls, free: int, recipe: Recipe, scan: ScanFile, ncore: int | None, nchunk: int | None, catalogue: Any
+    ) -> Plan:
+        """Return the plan of a run that begins with so many bytes free."""
         wanted = wanted_rows(scan, recipe.blocks[0].options)
         chunk = rows_at_once(scan, nchunk, free)
         threads = at_least_one("ncore", ncore, available_cores())
         overlap = side_by_side(scan.angles, scan.columns, chunk, free)
-        means = Means(threads, free, catalogue or load_catalogue(), overlap)
+        means = Means(threads, free, catalogue, overlap)
         return cls(Span(wanted.first, wanted.last, scan.rows), chunk, means)
 
     @property
@@ -192,6 +201,18 @@ def forecast(
     libraries = resident() + LEFT
     # Pages of libraries that others use too are resident, and not counted against a limit.
     free = min(plan.means.free + before, memory_limit() or plan.means.free + before)
+    told = replace(_counted(recipe, scan, plan, libraries), free=free, loading=loading)
+
+    def otherwise(free: int, ncore: int | None = ncore, nchunk: int | None = nchunk) -> Forecast:
+        left = max(plan.means.free + free - told.free, 0)
+        other = Plan.with_memory(left, recipe, scan, ncore, nchunk, plan.means.catalogue)
+        return _counted(recipe, scan, other, libraries)
+
+    return told if told.fits else replace(told, mend=mend(told, otherwise))
+
+
+def _counted(recipe: Recipe, scan: ScanFile, plan: Plan, libraries: int) -> Forecast:
+    """Return what a run by a plan takes, with `libraries` bytes of libraries, as if there were no other memory."""
     sizes = _sizes(recipe, scan)
     first, last = sample_rows(plan.span, scan.angles, scan.columns)
     held = working_set(recipe, sizes, plan.means, rows=plan.rows, chunk=plan.chunk, sample=last - first)
@@ -206,15 +227,11 @@ def forecast(
         rows=held.peak - held.kept,
         networks=held.kept,
         ahead=ahead,
-        free=free,
+        free=plan.means.free,
         output={name: on_disk(name, shape) for name in formats},
         scratch=scratch,
-        loading=loading,
+        loading=0.0,
     )
-
-
-def _gigabytes(size: int) -> str:
-    return f"{size / 1e9:.2f}" if size < 1e10 else f"{size / 1e9:.0f}"  # noqa: PLR2004 - 10 GB
 
 
 def _sizes(recipe: Recipe, scan: ScanFile) -> Sizes:
@@ -257,5 +274,13 @@ def ahead_of(scan: ScanFile, plan: Plan) -> tuple[int, Scratch | None]:
 
 
 def there(path: Path) -> Path:
-    """Return the folder that `path` is in, or will be: the nearest that is there."""
-    return next(parent for parent in Path(path).absolute().parents if parent.is_dir())
+    """Return the folder that `path` is in, or will be: the nearest that is there.
+
+    Raises
+    ------
+    OutputError : where a file is in the way
+    """
+    nearest = next(parent for parent in Path(path).absolute().parents if parent.exists())
+    if not nearest.is_dir():
+        raise OutputError(f"{path}: cannot be made, as {nearest} is a file; choose another folder")
+    return nearest

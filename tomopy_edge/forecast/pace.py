@@ -105,7 +105,7 @@ def foretell_time(
     EdgeError : where the run would fail, too
     """
     plan = Plan.of(recipe, scan, ncore, nchunk, catalogue)
-    with _folder_for(output) as folder, Ledger(folder) as ledger:
+    with folder_for(output) as folder, Ledger(folder) as ledger:
         rows = min(plan.chunk + plan.chunk % 2, TRIED_ROWS, plan.rows)
         middle = (plan.span.first + plan.span.last - rows) // 2
         tried = Span(max(middle - 8 * rows, plan.span.first), min(middle + 8 * rows, plan.span.last), scan.rows)
@@ -167,8 +167,13 @@ def _tried(settled: Recipe, span: Span, chunk: int, job: Job, budget: float) -> 
 
 
 @contextmanager
-def _folder_for(output: Path) -> Iterator[Path]:
-    """Yield a folder on the disk of the output, for as long as it is needed."""
+def folder_for(output: Path) -> Iterator[Path]:
+    """Yield a folder on the disk of the output, for as long as it is needed.
+
+    Raises
+    ------
+    OutputError : where nothing can be written
+    """
     with told(output):
         folder = tempfile.TemporaryDirectory(dir=there(output), prefix=".tomopy-edge-check-")
     with folder as name:

@@ -26,7 +26,7 @@ class Installed:
         """Return the version of a distribution, "" where it is not installed."""
         folders = sys.path if self.folders is None else list(self.folders)
         for found in distributions(name=distribution, path=folders):
-            # What is left of a broken installation has no version; importlib_metadata, where it was imported, raises here.
+            # What is left of a broken installation has no version; where importlib_metadata was imported, it raises.
             with suppress(FileNotFoundError):
                 if version := found.metadata["Version"]:
                     return str(version)

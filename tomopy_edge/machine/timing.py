@@ -172,7 +172,8 @@ class Timing:
         """What to think of the times where other programs ran so much that they are not to be trusted."""
         if self.others <= BUSY * self.machine.cores:
             return None
+        cores = f"{self.machine.cores} core{'s' * (self.machine.cores != 1)}"
         return (
-            f"warning: other programs ran beside this one (load {self.others:.1f} on {self.machine.cores} cores), so "
+            f"warning: other programs ran beside this one (load {self.others:.1f} on {cores}), so "
             "times are longer than need be, and spread: compare lines of one table, not tables"
         )

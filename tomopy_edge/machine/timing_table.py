@@ -118,7 +118,7 @@ def _machine(timing: Timing) -> list[str]:
     machine, (before, after) = timing.machine, timing.load
     features = f" ({', '.join(machine.features)})" if machine.features else ""
     memory = [f"{machine.memory_bytes / 2**30:.1f} GiB"] if machine.memory_bytes else []
-    parts = [f"{machine.cpu}{features}", f"{machine.cores} cores", *memory, *machine.gpus]
+    parts = [f"{machine.cpu}{features}", f"{machine.cores} core{'s' * (machine.cores != 1)}", *memory, *machine.gpus]
     return [
         f"machine: {'; '.join([machine.board, *parts] if machine.board else parts)}",
         f"load of the machine: {before:.2f} before, {after:.2f} after",

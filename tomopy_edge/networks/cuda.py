@@ -31,7 +31,10 @@ def open_gpu(device: str) -> Gpu:
     BackendError : where the driver does not give it
     """
     kind, _ = _way()
-    return kind(device)
+    try:
+        return kind(device)
+    except BackendError as fault:
+        raise BackendError(f"{device}: {fault}") from fault
 
 
 def _way() -> tuple[type[BindingsGpu | PyCudaGpu], int]:

@@ -122,6 +122,7 @@ class SliceNetwork:
         tally, stage = self._account.tally, self._account.stage
         with tally.timed(stage, "quantization"):
             codes = self._encode(noisy, unit)
+        stuck: list[int] = []
         clean = np.empty((len(noisy) - self._channels + 1, *noisy.shape[1:]), np.float32)
         for first in range(0, len(clean), self._together):
             some = range(first, min(first + self._together, len(clean)))
@@ -131,10 +132,11 @@ class SliceNetwork:
                 answers = self._backend.infer(np.concatenate(tiles) if len(tiles) > 1 else tiles[0])
             for z, answer in zip(some, np.split(answers, len(some)), strict=True):
                 with tally.timed(stage, "stitching"):
-                    clean[z] = self._join(answer)
+                    clean[z] = self._join(answer, stuck)
                 if self._seams:
                     tally.measure(stage, "seam index", seam_index(clean[z], self._grid))
                 clean[z] *= unit
+        tally.count_rows(stage, "pixels at the end of the int8 output range", stuck)
         return clean
 
     @property
@@ -163,11 +165,12 @@ class SliceNetwork:
             codes[z], saturated[z] = quantize(image / unit, params, self._workers)
         # The outermost slices are neighbours here, and are counted in the chunk that they belong to.
         edge = self._channels // 2
-        inner = saturated[edge : len(noisy) - edge].sum()
-        self._account.tally.count(self._account.stage, "pixels saturated at the int8 input", inner)
+        inner = saturated[edge : len(noisy) - edge].tolist()
+        self._account.tally.count_rows(self._account.stage, "pixels saturated at the int8 input", inner)
         return codes
 
-    def _join(self, answers: NDArray[Any]) -> Float32:
+    def _join(self, answers: NDArray[Any], at_end: list[int]) -> Float32:
+        """Return the slice of the tiles' answers, and add how many of its pixels are at an end of the output range."""
         params = self._backend.ends.output_params
         if params is None:
             return blend(answers, self._grid) if self._grid.overlap else stitch(answers, self._grid)
@@ -180,7 +183,7 @@ class SliceNetwork:
             codes = stitch(answers, self._grid)
             stuck = np.count_nonzero(_at_an_end(codes))
             clean = dequantize_slices(codes, params, self._workers)
-        self._account.tally.count(self._account.stage, "pixels at the end of the int8 output range", round(stuck))
+        at_end.append(round(stuck))
         return clean
 
 

@@ -79,13 +79,16 @@ class TensorRT(Backend):
     def _run_all(self, tiles: NDArray[Any]) -> NDArray[Any]:
         batch = self.ends.shape[0]
         answers = np.empty(tiles.shape[:3], tiles.dtype)
-        with self._gpu.current():
-            for turn, first in enumerate(range(0, len(tiles), batch)):
-                lane = self._lane(turn)
-                lane.finish()
-                lane.start(tiles[first : first + batch], answers[first : first + batch])
-            for lane in self._lanes:
-                lane.finish()
+        try:
+            with self._gpu.current():
+                for turn, first in enumerate(range(0, len(tiles), batch)):
+                    lane = self._lane(turn)
+                    lane.finish()
+                    lane.start(tiles[first : first + batch], answers[first : first + batch])
+                for lane in self._lanes:
+                    lane.finish()
+        except BackendError as fault:
+            raise BackendError(f"{self.told}: {fault}") from fault
         return answers
 
     def _run(self, batch: NDArray[Any]) -> NDArray[Any]:

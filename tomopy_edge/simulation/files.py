@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
 from dataclasses import asdict
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
@@ -16,11 +14,11 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 import numpy as np
 
 from tomopy_edge.data import Float32, Scan
-from tomopy_edge.errors import OutputError
 from tomopy_edge.memory import free_memory, spare_memory
 from tomopy_edge.progress import track
+from tomopy_edge.simulation.hdf5_files import add_dataset, new_hdf5
 from tomopy_edge.simulation.scans import Acquisition, SimulatedScan
-from tomopy_edge.writers.failures import told
+from tomopy_edge.writers.sizes import in_words
 
 if TYPE_CHECKING:
     import h5py
@@ -33,46 +31,6 @@ PIXEL_SIZE = 1.0
 
 SPENT = 0.7
 """Of the memory that is free, what bands of a scan may take."""
-
-
-@contextmanager
-def new_hdf5(path: Path, *, overwrite: bool = False) -> Iterator[h5py.File]:
-    """Yield an HDF5 file to write, which becomes `path` when all went well and is removed when not.
-
-    The folder that it lies in is made.
-
-    Raises
-    ------
-    OutputError : where there is such a file already, or it cannot be written
-    """
-    import h5py
-
-    if path.exists() and not overwrite:
-        raise OutputError(f"{path}: exists; choose another name, or replace it with --overwrite")
-    part = path.with_name(f"{path.name}.part")
-    made = [parent for parent in path.parents if not parent.exists()]
-    with told(path):
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with h5py.File(_created(part)) as file:
-                yield file
-            part.replace(path)
-        except BaseException:
-            with suppress(OSError):
-                part.unlink(missing_ok=True)
-                for parent in made:
-                    parent.rmdir()
-            raise
-
-
-def _created(path: Path) -> h5py.h5f.FileID:
-    from h5py import h5f, h5p
-
-    access = h5p.create(h5p.FILE_ACCESS)
-    access.set_fclose_degree(h5f.CLOSE_STRONG)
-    # Rows of an image are shorter than HDF5's buffer: each would be read back, with its surroundings, to be written.
-    access.set_sieve_buf_size(1)
-    return h5f.create(os.fsencode(path), h5f.ACC_TRUNC, fapl=access)
 
 
 class Band(NamedTuple):
@@ -91,8 +49,9 @@ class Band(NamedTuple):
 def write_scan(path: Path, simulated: SimulatedScan, *, command: str = "", overwrite: bool = False) -> None:
     """Write a simulated scan as a DataExchange file, with its truth under `/simulated`; see `stream_scan`."""
     rows = simulated.scan.projections.shape[1]
-    with new_hdf5(path, overwrite=overwrite) as file:
-        _lay_out(path, file, simulated, simulated.scan.projections.shape[1:], command=command, truth=True)
+    columns = simulated.scan.projections.shape[2]
+    lay_out = partial(_lay_out, taken=simulated, shape=(rows, columns), command=command, truth=True)
+    with new_hdf5(path, lay_out, overwrite=overwrite) as file:
         _write(file, [Band(simulated.scan, _truths(simulated, rows))], rows)
 
 
@@ -132,9 +91,10 @@ def stream_scan(
         simulated = acquisition.take(number)
         return Band(simulated.scan, list(_truths(simulated, rows)) if truth else ())
 
+    lay_out = partial(_lay_out, taken=acquisition, shape=(rows, columns), command=command, truth=truth)
+    hint = f", {in_words(4 * rows * columns**2)} of them for the truth, which --no-truth leaves out" if truth else ""
     # On ctrl-C the file goes at once; the threads may take a while yet.
-    with ThreadPoolExecutor(threads) as pool, new_hdf5(path, overwrite=overwrite) as file:
-        _lay_out(path, file, acquisition, (rows, columns), command=command, truth=truth)
+    with ThreadPoolExecutor(threads) as pool, new_hdf5(path, lay_out, overwrite=overwrite, hint=hint) as file:
         _write(file, in_order(pool, take, range(len(acquisition.chances)), threads), rows)
 
 
@@ -144,38 +104,15 @@ def _truths(simulated: SimulatedScan, rows: int) -> Iterator[Float32]:
 
 
 def _lay_out(
-    path: Path,
-    file: h5py.File,
-    taken: SimulatedScan | Acquisition,
-    shape: tuple[int, ...],
-    *,
-    command: str,
-    truth: bool,
+    file: h5py.File, taken: SimulatedScan | Acquisition, shape: tuple[int, int], *, command: str, truth: bool
 ) -> None:
-    """Write all that a scan of a detector of (row, column) pixels holds but for counts and truth, which get datasets.
-
-    Raises
-    ------
-    OutputError : where the disk has no room for them
-    """
+    """Write all that a scan of a detector of (row, column) pixels holds, and create datasets for counts and truth."""
     exposure, (rows, columns) = taken.exposure, shape
     frames = {"data": exposure.angles, "data_white": exposure.flats, "data_dark": exposure.darks}
-    true = 4 * rows * columns**2 if truth else 0
-    needed, free = (
-        sum(frames.values()) * rows * columns * exposure.dtype.itemsize + true,
-        shutil.disk_usage(path.parent).free,
-    )
-    if needed > free:
-        hint = f", {true / 1e9:.1f} GB of them for the truth, which --no-truth leaves out" if truth else ""
-        raise OutputError(
-            f"{path}: the scan needs {needed / 1e9:.1f} GB{hint}, and the disk has {free / 1e9:.1f} GB free; make "
-            "room, or write somewhere else"
-        )
-    _reserve(file, needed)
     file["implements"] = "exchange:measurement:simulated"
     exchange = file.create_group("exchange")
     for name, number in frames.items():
-        exchange.create_dataset(name, (number, rows, columns), exposure.dtype)
+        add_dataset(exchange, name, (number, rows, columns), exposure.dtype)
     exchange["data"].attrs.update({"axes": "theta:y:x", "units": "counts"})
     theta = taken.scan.theta if isinstance(taken, SimulatedScan) else taken.theta
     exchange["theta"] = np.rad2deg(theta)
@@ -185,20 +122,8 @@ def _lay_out(
     group.attrs.update({"center": taken.center, "kind": taken.phantom.kind, "command": command})
     group.attrs.update(asdict(exposure))
     if truth:
-        slices = group.create_dataset("truth", (rows, columns, columns), "f4")
+        slices = add_dataset(group, "truth", (rows, columns, columns), "f4")
         slices.attrs.update({"axes": "z:y:x", "units": "attenuation per pixel"})
-    for dataset in [*(exchange[name] for name in frames), *([group["truth"]] if truth else [])]:
-        # A place in the file is given to a dataset when it is first written to.
-        dataset[-1, -1, -1] = 0
-    file.flush()
-
-
-def _reserve(file: h5py.File, needed: int) -> None:
-    """Take so many bytes of the disk for a new file at once: HDF5 that finds no room later ends the process."""
-    file.flush()
-    if hasattr(os, "posix_fallocate"):
-        with Path(file.filename).open("r+b") as whole:
-            os.posix_fallocate(whole.fileno(), 0, needed)
 
 
 def _write(file: h5py.File, bands: Iterable[Band], rows: int) -> None:

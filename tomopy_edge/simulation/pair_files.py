@@ -12,14 +12,19 @@ import numpy as np
 from tomopy_edge.errors import DataError
 from tomopy_edge.progress import track
 from tomopy_edge.simulation.anatomy import VoxelVolume
-from tomopy_edge.simulation.files import in_order, new_hdf5
+from tomopy_edge.simulation.files import in_order
+from tomopy_edge.simulation.hdf5_files import add_dataset, new_hdf5
 from tomopy_edge.simulation.pairs import ROWS, draw_pair
+from tomopy_edge.simulation.phantoms import KINDS, VOLUME
 
 SEEDS = 1_000_000
 """Seeds that belong to one file of pairs: the first half judges, the second trains."""
 
 RESERVED = range(900_000_000, 1_000_000_000)
 """Seeds of scans that judge networks: no pairs are drawn with them."""
+
+LONGEST = max(map(len, (*KINDS, VOLUME)))
+"""Letters that a phantom's kind has at most."""
 
 AHEAD = 2
 """Pairs for each thread that are computed before they are asked for."""
@@ -60,24 +65,28 @@ def write_pairs(
     import h5py
 
     _check_seeds(seed, count, held_out)
-    with ThreadPoolExecutor(ncore) as pool, new_hdf5(path, overwrite=overwrite) as file:
+    counts = {"test": held_out, "train": count}
+
+    def lay_out(file: h5py.File) -> None:
         file.attrs.update({"seed": seed, "columns": columns, "made_by": "tomopy-edge simulate pairs"})
         file.attrs["volumes"] = [volume.name for volume in volumes]
-        first = seed * SEEDS
-        for part, number in (("test", held_out), ("train", count)):
-            noisy = file.create_dataset(
-                f"{part}_ns", (number, columns, columns, ROWS), "f2", chunks=_chunk(columns, ROWS)
-            )
-            truth = file.create_dataset(f"{part}_gt", (number, columns, columns), "f2", chunks=_chunk(columns))
-            noise = file.create_dataset(f"{part}_noise", (number,), "f4")
-            kind = file.create_dataset(f"{part}_kind", (number,), h5py.string_dtype())
+        for part, number in counts.items():
+            shape = number, columns, columns
+            add_dataset(file, f"{part}_ns", (*shape, ROWS), "f2", chunks=_chunk(columns, ROWS))
+            add_dataset(file, f"{part}_gt", shape, "f2", chunks=_chunk(columns))
+            add_dataset(file, f"{part}_noise", (number,), "f4")
+            add_dataset(file, f"{part}_kind", (number,), h5py.string_dtype(length=LONGEST))
+
+    with ThreadPoolExecutor(ncore) as pool, new_hdf5(path, lay_out, overwrite=overwrite) as file:
+        for n, (part, number) in enumerate(counts.items()):
+            first = seed * SEEDS + n * SEEDS // 2
             seeds = range(first, first + number)
             drawn = in_order(pool, partial(draw_pair, columns=columns, volumes=volumes), seeds, AHEAD * ncore)
+            noisy, truth, noise, kind = (file[f"{part}_{name}"] for name in ("ns", "gt", "noise", "kind"))
             for i, pair in enumerate(track(drawn, total=number, what=f"pairs to {part}")):
                 # Rounded by numpy: HDF5's own conversion, once it met a tiny value, makes 0.25 of 0.4999987.
                 noisy[i], truth[i] = pair.noisy.astype(np.float16), pair.truth.astype(np.float16)
                 noise[i], kind[i] = pair.noise, pair.kind
-            first += SEEDS // 2
 
 
 def _check_seeds(seed: int, count: int, held_out: int) -> None:

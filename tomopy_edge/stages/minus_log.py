@@ -65,8 +65,8 @@ def minus_log(transmission: Transmission, options: MinusLogOptions, job: Job) ->
         return int(clipped)
 
     with ThreadPoolExecutor(job.ncore) as threads:
-        clipped = sum(threads.map(fill, range(len(measured))))
-    job.tally.count("minus_log", f"transmissions below {options.floor:g} clipped", clipped)
+        clipped = [*threads.map(fill, range(len(measured)))]
+    job.tally.count_rows("minus_log", f"transmissions below {options.floor:g} clipped", clipped)
     return Sinograms(
         line_integrals=line_integrals,
         theta=transmission.theta,

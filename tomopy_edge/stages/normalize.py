@@ -84,9 +84,10 @@ def normalize(scan: Scan, options: NormalizeOptions, job: Job) -> Transmission:
 
     with ThreadPoolExecutor(job.ncore) as threads:
         found = list(threads.map(fill, range(rows)))
-    job.tally.count("normalize", f"counts at the limit of {full_scale}, kept", sum(row.saturated for row in found))
-    job.tally.count("normalize", "pixels without beam replaced by their neighbour", sum(row.unlit for row in found))
-    job.tally.count("normalize", "counts not finite replaced by their neighbour", sum(row.not_finite for row in found))
+    saturated, unlit, not_finite = zip(*found, strict=True)
+    job.tally.count_rows("normalize", f"counts at the limit of {full_scale}, kept", saturated)
+    job.tally.count_rows("normalize", "pixels without beam replaced by their neighbour", unlit)
+    job.tally.count_rows("normalize", "counts not finite replaced by their neighbour", not_finite)
     return Transmission(sinograms=transmission, theta=scan.theta, first_row=scan.first_row, pixel_size=scan.pixel_size)
 
 

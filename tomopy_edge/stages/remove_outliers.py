@@ -81,8 +81,8 @@ def remove_outliers(transmission: Transmission, options: RemoveOutliersOptions, 
         return remove(np.ascontiguousarray(transmission.sinograms[row], np.float32), cleaned[row])
 
     with ThreadPoolExecutor(job.ncore) as threads:
-        replaced = sum(threads.map(clean, range(len(cleaned))))
-    job.tally.count("remove_outliers", "outliers replaced", replaced)
+        replaced = [*threads.map(clean, range(len(cleaned)))]
+    job.tally.count_rows("remove_outliers", "outliers replaced", replaced)
     return replace(transmission, sinograms=cleaned)
 
 

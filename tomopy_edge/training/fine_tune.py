@@ -13,7 +13,7 @@ from tomopy_edge.networks.manifest import PARTNERS, Model, Precision
 from tomopy_edge.networks.quantize import dequantize, quantize
 from tomopy_edge.networks.slices import Account, SliceNetwork, open_network
 from tomopy_edge.progress import track
-from tomopy_edge.simulation.files import new_hdf5
+from tomopy_edge.simulation.hdf5_files import add_dataset, new_hdf5
 from tomopy_edge.training.origin import Origin, is_kept, origin_of
 from tomopy_edge.training.pairs_file import open_pairs
 
@@ -23,6 +23,9 @@ REACH = 2
 
 MULTIPLE = 1
 WIDTH = 16
+
+CHUNK = 128
+"""Edge of the pieces of answers that are stored together, pixels."""
 
 
 def build_fine_tune(y: int | None = None, x: int | None = None, channels: int = 1, batch: int | None = None) -> Any:
@@ -99,17 +102,22 @@ def write_answers(model: Model, pairs: Path, answers: Path, *, most: int, job: J
 def _write(file: Any, answers: Path, origin: Origin, denoisers: list[SliceNetwork], most: int) -> None:
     """Write what denoisers in turn answer to the open pairs of `file`; see `write_answers`."""
     _, y, x = file["train_gt"].shape
-    with new_hdf5(answers) as made:
+    counts = {part: min(len(file[f"{part}_ns"]), most) for part in ("test", "train")}
+
+    def lay_out(made: Any) -> None:
         made.attrs.update(origin)
-        for part in ("test", "train"):
-            count = min(len(file[f"{part}_ns"]), most)
-            noisy = made.create_dataset(f"{part}_ns", (count, y, x, 1), "f4", chunks=(1, min(y, 128), min(x, 128), 1))
-            truth = made.create_dataset(f"{part}_gt", (count, y, x), "f2", chunks=(1, min(y, 128), min(x, 128)))
+        for part, count in counts.items():
+            chunk = 1, min(y, CHUNK), min(x, CHUNK)
+            add_dataset(made, f"{part}_ns", (count, y, x, 1), "f4", chunks=(*chunk, 1))
+            add_dataset(made, f"{part}_gt", (count, y, x), "f2", chunks=chunk)
+
+    with new_hdf5(answers, lay_out) as made:
+        for part, count in counts.items():
             for i in track(range(count), total=count, what=f"answers to {part}"):
                 stack = np.moveaxis(file[f"{part}_ns"][i].astype(np.float32), 2, 0)
-                noisy[i, ..., 0] = _codes(denoisers[i % len(denoisers)], stack)
+                made[f"{part}_ns"][i, ..., 0] = _codes(denoisers[i % len(denoisers)], stack)
                 # Rounded by numpy: HDF5's own conversion, once it met a tiny value, makes 0.25 of 0.4999987.
-                truth[i] = file[f"{part}_gt"][i].astype(np.float16)
+                made[f"{part}_gt"][i] = file[f"{part}_gt"][i].astype(np.float16)
 
 
 def _codes(denoiser: SliceNetwork, stack: Float32) -> Float32:

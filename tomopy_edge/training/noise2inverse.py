@@ -15,11 +15,10 @@ from tomopy_edge.errors import DataError
 from tomopy_edge.job import Job
 from tomopy_edge.networks.unit import attenuation_unit
 from tomopy_edge.options import options
-from tomopy_edge.output import expect_room
 from tomopy_edge.progress import track
 from tomopy_edge.readers import open_scan
 from tomopy_edge.recipe import Recipe
-from tomopy_edge.simulation.files import new_hdf5
+from tomopy_edge.simulation.hdf5_files import add_dataset, new_hdf5
 from tomopy_edge.training.generator import MULTIPLE
 from tomopy_edge.training.view_parts import ViewParts
 
@@ -154,13 +153,14 @@ def write_halves(
         sample = parts.slices(*sample_rows(parts.span, opened.angles, opened.columns))[0].mean(axis=0)
         unit, size = attenuation_unit(sample), sample.shape[-1]
         rows = _spread(parts.span.first, parts.span.last, chosen.slices)
-        blocks = blocks_of(size, chosen.seed)
-        pixels = len(rows) * len(parts.parts) * len(blocks.learned) * blocks.edge**2
-        whole = 2 * len(_whole(len(rows), size)[1]) * size**2 if chosen.held_out else 0
-        expect_room(pairs, 2 * (chosen.channels + 1) * pixels + 2 * chosen.channels * whole)
-        with new_hdf5(pairs, overwrite=overwrite) as file:
+        writer = _Writer(parts, blocks_of(size, chosen.seed), rows, unit, chosen.channels, size)
+
+        def lay_out(file: Any) -> None:
             file.attrs.update({"unit": unit, "rows": rows, "parts": chosen.parts, "made_by": "tomopy-edge adapt"})
-            _Writer(file, parts, blocks, rows, unit, chosen.channels).write(size)
+            writer.lay_out(file)
+
+        with new_hdf5(pairs, lay_out, overwrite=overwrite) as file:
+            writer.write(file)
     return parts
 
 
@@ -178,43 +178,45 @@ def _whole(rows: int, size: int) -> tuple[list[int], list[int]]:
 
 
 class _Writer:
-    """Fills an open file of pairs."""
+    """Fills a file of pairs; `size` is the edge of whole slices, pixels."""
 
     def __init__(
-        self, file: Any, parts: ViewParts, blocks: Blocks, rows: NDArray[np.intp], unit: float, channels: int
+        self, parts: ViewParts, blocks: Blocks, rows: NDArray[np.intp], unit: float, channels: int, size: int
     ) -> None:
         self._parts, self._blocks, self._rows = parts, blocks, rows
-        self._unit, self._channels = np.float32(unit), channels
-        self._file = file
+        self._unit, self._channels, self._size = np.float32(unit), channels, size
+        self._judged, self._levelled = _whole(len(rows), size) if len(parts.judge) else ([], [])
         self._filled: dict[str, int] = {}
-        learned = len(rows) * len(parts.parts) * len(blocks.learned)
-        # The unlearned blocks show one part of each slice: enough to tell when to stop, and quickly looked at.
-        for name, count in (("train", learned), ("test", len(rows) * len(blocks.looked_at))):
-            self._create(name, count, blocks.edge)
 
-    def write(self, size: int) -> None:
-        """Write all pairs; `size` is the edge of whole slices, pixels."""
-        judged, levelled = _whole(len(self._rows), size) if len(self._parts.judge) else ([], [])
-        if judged:
-            self._create("judge", len(judged), size)
-            shape = (len(levelled), 2, size, size, self._channels)
-            chunk = min(size, CHUNK)
-            self._file.create_dataset("level_ns", shape, "f2", chunks=(1, 1, chunk, chunk, self._channels))
+    def lay_out(self, file: Any) -> None:
+        """Create the datasets."""
+        learned = len(self._rows) * len(self._parts.parts) * len(self._blocks.learned)
+        self._create(file, "train", learned, self._blocks.edge)
+        # The unlearned blocks show one part of each slice: enough to tell when to stop, and quickly looked at.
+        self._create(file, "test", len(self._rows) * len(self._blocks.looked_at), self._blocks.edge)
+        if self._judged:
+            self._create(file, "judge", len(self._judged), self._size)
+            chunk = min(self._size, CHUNK)
+            shape = (len(self._levelled), 2, self._size, self._size, self._channels)
+            add_dataset(file, "level_ns", shape, "f2", chunks=(1, 1, chunk, chunk, self._channels))
+
+    def write(self, file: Any) -> None:
+        """Write all pairs."""
         for n, row in enumerate(track(self._rows, total=len(self._rows), what="slices to learn from")):
             learned, held_out = self._neighbourhood(int(row))
             middle = self._channels // 2
             total = learned.sum(axis=0)
             for i, part in enumerate(learned):
                 noisy = np.moveaxis((total - part) / np.float32(len(learned) - 1), 0, 2)
-                self._add_blocks("train", noisy, part[middle], self._blocks.learned)
+                self._add_blocks(file, "train", noisy, part[middle], self._blocks.learned)
                 if i == n % len(learned):
-                    self._add_blocks("test", noisy, part[middle], self._blocks.looked_at)
+                    self._add_blocks(file, "test", noisy, part[middle], self._blocks.looked_at)
             together = np.moveaxis(total / np.float32(len(learned)), 0, 2)
-            if n in levelled:
+            if n in self._levelled:
                 alone = np.moveaxis(learned[n % len(learned)], 0, 2)
-                self._file["level_ns"][levelled.index(n)] = np.stack([alone, together]).astype(np.float16)
-            if n in judged and held_out is not None:
-                self._add("judge", together, held_out[middle])
+                file["level_ns"][self._levelled.index(n)] = np.stack([alone, together]).astype(np.float16)
+            if n in self._judged and held_out is not None:
+                self._add(file, "judge", together, held_out[middle])
 
     def _neighbourhood(self, row: int) -> tuple[Float32, Float32 | None]:
         """Return a row with its neighbours, network units; at the ends of the scan the edge row is repeated."""
@@ -224,18 +226,16 @@ class _Writer:
         places = wanted - wanted[0]
         return learned[:, places] / self._unit, None if held_out is None else held_out[places] / self._unit
 
-    def _create(self, name: str, count: int, edge: int) -> None:
-        chunk = min(edge, CHUNK)
-        slices = self._file.create_dataset(
-            f"{name}_ns", (count, edge, edge, self._channels), "f2", chunks=(1, chunk, chunk, self._channels)
-        )
-        self._file.create_dataset(f"{name}_gt", slices.shape[:3], "f2", chunks=(1, chunk, chunk))
+    def _create(self, file: Any, name: str, count: int, edge: int) -> None:
+        shape, chunk = (count, edge, edge), (1, min(edge, CHUNK), min(edge, CHUNK))
+        add_dataset(file, f"{name}_ns", (*shape, self._channels), "f2", chunks=(*chunk, self._channels))
+        add_dataset(file, f"{name}_gt", shape, "f2", chunks=chunk)
 
-    def _add_blocks(self, name: str, noisy: Float32, truth: Float32, corners: NDArray[np.intp]) -> None:
+    def _add_blocks(self, file: Any, name: str, noisy: Float32, truth: Float32, corners: NDArray[np.intp]) -> None:
         for corner in corners:
-            self._add(name, self._blocks.cut(noisy, corner), self._blocks.cut(truth, corner))
+            self._add(file, name, self._blocks.cut(noisy, corner), self._blocks.cut(truth, corner))
 
-    def _add(self, name: str, noisy: Any, truth: Any) -> None:
+    def _add(self, file: Any, name: str, noisy: Any, truth: Any) -> None:
         n = self._filled.get(name, 0)
-        self._file[f"{name}_ns"][n], self._file[f"{name}_gt"][n] = noisy.astype(np.float16), truth.astype(np.float16)
+        file[f"{name}_ns"][n], file[f"{name}_gt"][n] = noisy.astype(np.float16), truth.astype(np.float16)
         self._filled[name] = n + 1

@@ -17,6 +17,7 @@ from tomopy_edge.job import Job
 from tomopy_edge.networks.manifest import Model, open_model
 from tomopy_edge.networks.slices import Account, open_network
 from tomopy_edge.progress import track
+from tomopy_edge.simulation.hdf5_files import add_dataset, new_hdf5, opened
 from tomopy_edge.training.generator import MULTIPLE
 from tomopy_edge.training.keras_files import load_network
 from tomopy_edge.training.origin import is_kept, origin_of
@@ -44,19 +45,20 @@ def write_answers(teacher: Teacher, pairs: Path, answers: Path, *, job: Job) -> 
     Raises
     ------
     DataError : where `pairs` holds other slices than it takes
-    OutputError : where `answers` is of another teacher or other pairs
+    OutputError : where `answers` is of another teacher or other pairs, or cannot be written
     """
-    import h5py
-
     with open_pairs(pairs, teacher.channels) as file:
         noisy, shape = file["train_ns"], file["train_gt"].shape
         origin = origin_of(pairs, teacher=teacher.sha256)
-        begun = is_kept(answers, origin)
-        with h5py.File(answers, "a") as made:
-            if not begun:
-                chunks = (1, *(min(edge, 128) for edge in shape[1:]))
-                made.create_dataset("answers", shape, "f2", chunks=chunks)
-                made.attrs.update({**origin, "done": 0})
+
+        def lay_out(made: Any) -> None:
+            add_dataset(made, "answers", shape, "f2", chunks=(1, *(min(edge, 128) for edge in shape[1:])))
+            made.attrs.update({**origin, "done": 0})
+
+        if not is_kept(answers, origin):
+            with new_hdf5(answers, lay_out):
+                pass
+        with opened(answers) as made:
             first = int(made.attrs["done"])
             if first == len(noisy):
                 return
@@ -64,7 +66,8 @@ def write_answers(teacher: Teacher, pairs: Path, answers: Path, *, job: Job) -> 
             rest = range(first, len(noisy))
             for i in track(rest, total=len(rest), what="answers of the teacher"):
                 made["answers"][i] = answer(noisy[i].astype(np.float32)).astype(np.float16)
-                made.attrs["done"] = i + 1
+                # In its place: a new one would need room.
+                made.attrs.modify("done", i + 1)
                 if i % KEPT_EVERY == 0:
                     made.flush()
 

@@ -41,4 +41,4 @@ class SliceWriter(Protocol):
 
 def digest(slice_: Float32) -> str:
     """Return the sha256 of a slice's values, which is the same in every format."""
-    return sha256(np.ascontiguousarray(slice_, "<f4").tobytes()).hexdigest()
+    return sha256(np.ascontiguousarray(slice_, "<f4").data).hexdigest()

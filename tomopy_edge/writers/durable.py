@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
@@ -59,8 +60,8 @@ def put_once(path: Path, write: Callable[[Path], object]) -> None:
 
 
 def sweep(folder: Path) -> None:
-    """Remove the files that writers, which no longer live, have left in a folder."""
-    for left in folder.glob(f"*{NEW}"):
+    """Remove the files that writers, which no longer live, have left in a folder and those within it."""
+    for left in folder.rglob(f"*{NEW}"):
         left.unlink(missing_ok=True)
 
 
@@ -69,9 +70,23 @@ def unfinished(path: Path) -> Path:
     return path.with_name(f"{path.name}.{uuid4().hex[:12]}{NEW}")
 
 
+def put_bytes(path: Path, content: bytes) -> None:
+    """Write a file that is there whole, or not at all."""
+    put_in_place([(path, lambda new: new.write_bytes(content))])
+
+
 def put_text(path: Path, text: str) -> None:
     """Write a file of text that is there whole, or not at all."""
-    put_in_place([(path, lambda new: new.write_text(text, encoding="utf-8"))])
+    put_bytes(path, text.encode())
+
+
+def flush_all(folder: Path) -> None:
+    """Wait until a folder with all within it is on the disk; what writers, which no longer live, left is removed."""
+    sweep(folder)
+    # At once, because the file system then writes its journal once for many files.
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(flush, folder.rglob("*")))
+    flush(folder)
 
 
 def flush(path: Path) -> None:

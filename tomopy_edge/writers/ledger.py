@@ -28,11 +28,13 @@ class Ledger:
     Attributes
     ----------
     digests : detector row -> sha256 of its slice's values, float32, little-endian
+    counted : rows of which the run's tally holds what was counted: those that this run enters, and what it takes over
     """
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / NAME
         self.digests: dict[int, str] = {}
+        self.counted = set[int]()
         with told(self.path):
             self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
             content = b"".join(iter(lambda: os.read(self._file, 2**20), b""))
@@ -55,6 +57,7 @@ class Ledger:
         OutputError : where the disk is full or cannot be written to
         """
         self.digests |= digests
+        self.counted.update(digests)
         lines = b"".join(json.dumps({"row": row, "sha256": sum_}).encode() + b"\n" for row, sum_ in digests.items())
         with told(self.path):
             if not os.fstat(self._file).st_nlink:

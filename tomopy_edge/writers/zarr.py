@@ -17,11 +17,11 @@ from typing_extensions import Self
 
 from tomopy_edge.data import Float32, Volume
 from tomopy_edge.errors import OutputError
-from tomopy_edge.writers.durable import flush
+from tomopy_edge.writers.durable import flush, put_text
 from tomopy_edge.writers.failures import expect_folder, told
 from tomopy_edge.writers.zarr_halving import halved
 from tomopy_edge.writers.zarr_metadata import DOCUMENT, array_document, group_document, levels
-from tomopy_edge.writers.zarr_planes import AT_ONCE, Planes, put, tensorstore
+from tomopy_edge.writers.zarr_planes import AT_ONCE, Planes, tensorstore
 
 NAME = "recon.zarr"
 """The store, a folder within the output folder."""
@@ -136,7 +136,7 @@ class ZarrWriter:
 
     def _put(self, path: Path, document: Mapping[str, object]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        put(path, json.dumps(document, indent=2).encode())
+        put_text(path, json.dumps(document, indent=2))
         flush(path.parents[1])
 
     def _open(self) -> None:

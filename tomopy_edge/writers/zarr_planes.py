@@ -13,14 +13,12 @@ import numpy as np
 
 from tomopy_edge.data import Float32
 from tomopy_edge.errors import OutputError
-from tomopy_edge.writers.durable import NEW, flush, unfinished
+from tomopy_edge.writers.durable import flush, put_bytes
 from tomopy_edge.writers.failures import expect_folder
 from tomopy_edge.writers.zarr_metadata import DOCUMENT
 
 AT_ONCE = 2
 """Slices that are made and compressed at a time, each on a core; meanwhile each takes its own size again, or twice."""
-
-TRIES = 10
 
 Stamp = tuple[int, int, int]
 
@@ -74,11 +72,10 @@ class Planes:
         return slice_
 
     def remove(self, index: int) -> None:
-        """Have no file of a slice, nor what a killed writer left of one."""
+        """Have no file of a slice."""
         path = self._path(index)
         if path.parent.exists():
-            for file in path.parent.glob(f"{path.name}*"):
-                file.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
             flush(path.parent)
 
     def stamp(self, index: int) -> Stamp | None:
@@ -96,7 +93,7 @@ class Planes:
         expect_folder(self._folder)
         new = not path.parent.exists()
         path.parent.mkdir(parents=True, exist_ok=True)
-        put(path, self._compressed(index, slice_))
+        put_bytes(path, self._compressed(index, slice_))
         if new:
             flush(path.parents[1])
         return new
@@ -122,34 +119,6 @@ class Planes:
 
     def _path(self, index: int) -> Path:
         return self._folder / "c" / str(index) / "0" / "0"
-
-
-def put(path: Path, content: bytes) -> None:
-    """Write a file that is there whole, or not at all, whatever happens; several processes may do so at a time.
-
-    What killed ones left is removed.
-
-    Raises
-    ------
-    OSError : where the disk is full or cannot be written to
-    """
-    for _ in range(TRIES):
-        new = unfinished(path)
-        try:
-            new.write_bytes(content)
-            flush(new)
-            new.replace(path)
-            break
-        except FileNotFoundError:
-            continue  # Another writer was first, and took this file for one that was left.
-        except OSError:
-            new.unlink(missing_ok=True)
-            raise
-    else:
-        raise FileNotFoundError(2, "what is written there vanishes", str(path))
-    flush(path.parent)
-    for left in path.parent.glob(f"{path.name}.*{NEW}"):
-        left.unlink(missing_ok=True)
 
 
 def tensorstore() -> Any:

@@ -17,6 +17,8 @@ import numpy as np
 
 import tomopy_edge
 from tomopy_edge import contact_sheet
+from tomopy_edge.networks.edge_tpu_stick import Stick
+from tomopy_edge.networks.litert import check_graph, ends_in
 
 FAULT, SMALL = "TOMOPY_EDGE_TEST_FAULT", "TOMOPY_EDGE_TEST_PANEL"
 
@@ -186,10 +188,19 @@ def crashes_where_it_is_tried():
     ctypes.string_at(0)
 
 
+def open_stick(path, placement):
+    return Stick(path, ends_in(check_graph(path)), "usb:0", placement.threads)
+
+
+def sees_stick():
+    return tomopy_edge.Probe(works=True, told="one stick")
+
+
 @tomopy_edge.hookimpl
 def tomopy_edge_backends():
     crashing = crashes_where_it_is_tried
     yield tomopy_edge.BackendEntry("crashing", "Crashes", "tflite", None, crashing, risky=True)
+    yield tomopy_edge.BackendEntry("one_stick", "An Edge TPU, no CPU beside it", "tflite", open_stick, sees_stick)
 
 
 @tomopy_edge.hookimpl
