@@ -2,7 +2,7 @@
 
 Run from the root of the checkout, `python -m tests.fuzz --target scans --cases 100000`. The exit code is 1 where there
 was a finding: a traceback, a crash, more than 5 s, or more than 1 GB. `--replay` begins with the cases in `corpus`, all
-of which once were.
+of which once were. Ctrl-C ends a target, and what became of its cases so far is told.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -33,6 +34,7 @@ HEADINGS = (
     "hangs",
     "over 1 GB",
     "longest",
+    "largest",
     "cases/s",
 )
 
@@ -46,7 +48,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--first", type=int, default=0, help="number of the first case")
     parser.add_argument("--keep", type=Path, help="folder for the first case of each kind of finding")
     parser.add_argument("--replay", action="store_true", help="begin with the kept cases")
-    parser.add_argument("--verbose", action="store_true", help="also tell each way in which cases were refused")
+    parser.add_argument("--verbose", action="store_true", help="also tell the longest case, and why cases were refused")
     args = parser.parse_args(argv)
     _tell("".join(f"{heading:>11}" for heading in HEADINGS))
     found = False
@@ -55,34 +57,42 @@ def main(argv: list[str] | None = None) -> int:
         target.prepare()
         if args.replay:
             kept = sorted((CORPUS / name).glob("*.json"))
-            found |= _fuzz(f"({name})", target, lambda number, kept=kept: Case.kept(kept[number]), len(kept), args)
+            found |= _fuzz(
+                f"({name})", target, lambda number, kept=kept: Case.kept(kept[number]), range(len(kept)), args
+            )
         if args.cases:
-            found |= _fuzz(name, target, partial(_made, target, args.seed, args.first), args.cases, args)
+            numbers = range(args.first, args.first + args.cases)
+            found |= _fuzz(name, target, partial(_made, target, args.seed), numbers, args)
     return int(found)
 
 
-def _fuzz(name: str, target: Any, make: Callable[[int], Case], count: int, args: argparse.Namespace) -> bool:
+def _fuzz(name: str, target: Any, make: Callable[[int], Case], numbers: range, args: argparse.Namespace) -> bool:
     """Try the cases of one target, print its line and its findings; return whether there were any."""
     counts: Counter[str] = Counter()
     findings: dict[str, list[Outcome]] = {}
     ways: Counter[str] = Counter()
-    longest, started = 0.0, time.perf_counter()
-    for outcome in watched(target.attempt, make, count):
-        counts[outcome.kind] += 1
-        longest = max(longest, outcome.seconds)
-        if outcome.kind in FINDINGS:
-            _note(findings.setdefault(f"{outcome.kind}: {outcome.told}", []), outcome, name)
-        elif args.verbose:
-            ways["".join(" " if letter.isdigit() else letter for letter in outcome.told[-90:])] += 1
+    slowest, largest, started = Outcome(0, "", "", 0.0, 0), 0, time.perf_counter()
+    with suppress(KeyboardInterrupt):
+        for outcome in watched(target.attempt, make, numbers, getattr(target, "careful", None)):
+            counts[outcome.kind] += 1
+            slowest, largest = max(slowest, outcome, key=lambda one: one.seconds), max(largest, outcome.peak)
+            if outcome.kind in FINDINGS:
+                _note(findings.setdefault(f"{outcome.kind}: {outcome.told}", []), outcome, name)
+            elif args.verbose:
+                ways["".join(" " if letter.isdigit() else letter for letter in outcome.told[-90:])] += 1
+    count = counts.total()
     rate = count / (time.perf_counter() - started)
-    numbers = (count, *(counts[kind] for kind in (REFUSED, ACCEPTED, TRACEBACK, CRASH, HANG, MEMORY)))
-    _tell("".join(f"{cell:>11}" for cell in (name, *numbers, f"{longest:.2f} s", f"{rate:.0f}")))
+    became = (count, *(counts[kind] for kind in (REFUSED, ACCEPTED, TRACEBACK, CRASH, HANG, MEMORY)))
+    most = f"{slowest.seconds:.2f} s", f"{largest / 1e9:.2f} GB"
+    _tell("".join(f"{cell:>11}" for cell in (name, *became, *most, f"{rate:.0f}")))
     for told, outcomes in sorted(findings.items(), key=lambda item: -len(item[1])):
         first = outcomes[0].number
         _tell(f"  {len(outcomes)} x {told}, first case {first}")
         if args.keep:
             args.keep.mkdir(parents=True, exist_ok=True)
             make(first).keep(args.keep / f"{name}_{outcomes[0].kind}_{first}.json", told)
+    if args.verbose:
+        _tell(f"  the longest was case {slowest.number}: {slowest.kind} {slowest.told[-90:]}")
     for told, often in ways.most_common(40):
         _tell(f"  {often} x ...{' '.join(told.split())}")
     return bool(findings)
@@ -100,9 +110,9 @@ def _note(alike: list[Outcome], outcome: Outcome, name: str) -> None:
     alike.append(outcome)
 
 
-def _made(target: Any, seed: int, first: int, number: int) -> Case:
+def _made(target: Any, seed: int, number: int) -> Case:
     # Each case has its own numbers, so that it can be made alone.
-    case: Case = target.make(Random(f"{seed} {first + number}"))  # noqa: S311 - cases, no secrets
+    case: Case = target.make(Random(f"{seed} {number}"))  # noqa: S311 - cases, no secrets
     return case
 
 

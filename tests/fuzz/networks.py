@@ -73,7 +73,7 @@ def attempt(path: Path, _case: Case) -> None:
         _attempt_folder(path.parent)
         return
     foretell(path)
-    footprint(path)
+    footprint(path, TILE)
     network = LiteRT(path, 1)
     answers = network.infer(np.zeros((1, *network.ends.shape[1:]), network.ends.kind))
     assert answers.shape == (1, *network.ends.shape[1:3])

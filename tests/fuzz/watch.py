@@ -55,21 +55,31 @@ class Outcome:
     peak: int
 
 
-def watched(attempt: Callable[[Path, Case], None], make: Callable[[int], Case], count: int) -> Iterator[Outcome]:
-    """Yield what becomes of the cases 0 to `count - 1`.
+def watched(
+    attempt: Callable[[Path, Case], None],
+    make: Callable[[int], Case],
+    numbers: range,
+    careful: Callable[[Path, Case], None] | None = None,
+) -> Iterator[Outcome]:
+    """Yield what becomes of the cases of these numbers.
 
     Parameters
     ----------
     attempt : tries a case, whose files lie beside the path that it is given; an `EdgeError` refuses it
     make : makes a case of its number
+    careful : tries a case again that `attempt` crashed or hung on, where that leaves out what protects a run; what
+        becomes of it then is what counts
     """
-    number = 0
+    number = numbers.start
     with tempfile.TemporaryDirectory(prefix="tomopy-edge-fuzz-") as name:
-        while number < count:
-            last = min(number + RENEWED, count)
+        while number < numbers.stop:
+            last = min(number + RENEWED, numbers.stop)
             for outcome in _batch(attempt, make, range(number, last), Path(name)):
-                yield outcome
                 number = outcome.number + 1
+                if careful and outcome.kind in {CRASH, HANG}:
+                    yield from _batch(careful, make, range(outcome.number, number), Path(name))
+                else:
+                    yield outcome
 
 
 def _batch(
@@ -120,6 +130,9 @@ def _forked(
             there.close()
             _work(attempt, make, numbers, folder, here)
             code = 0
+        except BrokenPipeError:
+            # Nobody listens any more.
+            code = 0
         except BaseException:  # noqa: BLE001 - a child must never return into what its parent does
             traceback.print_exc(file=sys.__stderr__)
         finally:
@@ -138,6 +151,7 @@ def _innermost(traces: Path) -> str:
 def _work(
     attempt: Callable[[Path, Case], None], make: Callable[[int], Case], numbers: range, folder: Path, tell: Connection
 ) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     # What libraries print from C is of no interest.
     null = os.open(os.devnull, os.O_WRONLY)
     kept = os.dup(2)

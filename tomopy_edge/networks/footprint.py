@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+from tomopy_edge.errors import ModelError
 from tomopy_edge.networks.tflite_graph import BYTES, Graph, Operator, read_graph
 
 POINTER = 8
@@ -39,7 +40,12 @@ def footprint(path: Path, tile: int | None = None, *, tables: bool = True) -> in
 
 def footprint_of(graph: Graph, tile: int | None = None, *, tables: bool = True) -> int:
     """Return the same of a network that was read."""
-    scale = 1.0 if tile is None else (tile / graph.inputs[0].shape[1]) ** 2
+    scale = 1.0
+    if tile is not None:
+        shape = graph.inputs[0].shape if graph.inputs else ()
+        if len(shape) != 4 or shape[1] < 1:  # noqa: PLR2004 - axes
+            raise ModelError(f"{graph.source}: takes the shape {shape}, expected (tile, y, x, channel)")
+        scale = (tile / shape[1]) ** 2
     return round(scale * (_tensors(graph) + (sum(map(_table, graph.operators)) if tables else 0)))
 
 

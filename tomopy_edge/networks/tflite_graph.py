@@ -11,6 +11,7 @@ import numpy as np
 
 from tomopy_edge.errors import BackendError, ModelError
 from tomopy_edge.networks.plain_files import read_plain
+from tomopy_edge.networks.unfolding import unfolds_within
 
 IDENTIFIER, IDENTIFIED_AT = b"TFL3", slice(4, 8)
 BYTES = {"INT8": 1, "UINT8": 1, "BOOL": 1, "INT16": 2, "FLOAT16": 2, "INT32": 4, "FLOAT32": 4, "INT64": 8}
@@ -66,6 +67,7 @@ class Operator:
     version : of the operator, which tells which of its features are used
     inputs : None where an optional one is left out
     outputs : what it computes
+    options : whose options it has, as the schema calls those: Conv2D, ...; empty where it has none
     fused : activation it ends with: NONE, RELU, ...
     dilation : (y, x) of a convolution's kernel; (1, 1) for everything else
     axis : which it works along, None where it has no such option
@@ -76,6 +78,7 @@ class Operator:
     version: int
     inputs: tuple[Tensor | None, ...]
     outputs: tuple[Tensor, ...]
+    options: str
     fused: str
     dilation: tuple[int, int]
     axis: int | None
@@ -156,12 +159,15 @@ def _graph(path: Path, raw: bytes) -> Graph:
     from ai_edge_litert import schema_py_generated as schema
     from ai_edge_litert.tools import flatbuffer_utils
 
+    if not unfolds_within(raw, schema):
+        raise ModelError(f"{path}: is damaged: the parts that it lists add up to more than the file holds")
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(raw))
+    contents = [bytes(_listed(buffer.data)) or None for buffer in model.buffers]
     main = model.subgraphs[0]
     types = _names(schema.TensorType)
     fused = _names(schema.ActivationFunctionType)
     operators = _names(schema.BuiltinOperator)
-    tensors = tuple(_tensor(path, each, model.buffers, types) for each in main.tensors)
+    tensors = tuple(_tensor(path, each, contents, types) for each in main.tensors)
 
     def named(indices: Any) -> tuple[Tensor, ...]:
         if min(indices, default=0) < 0:
@@ -183,6 +189,7 @@ def _graph(path: Path, raw: bytes) -> Graph:
             version=int(code.version),
             inputs=tuple(None if i == -1 else named([i])[0] for i in _listed(each.inputs)),
             outputs=named(_listed(each.outputs)),
+            options="" if options is None else type(options).__name__.removesuffix("OptionsT"),
             fused=fused[getattr(options, "fusedActivationFunction", schema.ActivationFunctionType.NONE)],
             dilation=(int(getattr(options, "dilationHFactor", 1)), int(getattr(options, "dilationWFactor", 1))),
             axis=getattr(options, "axis", None),
@@ -197,11 +204,10 @@ def _graph(path: Path, raw: bytes) -> Graph:
     )
 
 
-def _tensor(path: Path, tensor: Any, buffers: Any, types: dict[int, str]) -> Tensor:
+def _tensor(path: Path, tensor: Any, contents: list[bytes | None], types: dict[int, str]) -> Tensor:
     name, kind = tensor.name.decode(), types[tensor.type]
     shape = tuple(int(edge) for edge in _listed(tensor.shape))
-    stored = buffers[tensor.buffer].data
-    content = None if stored is None or not len(stored) else bytes(stored)
+    content = contents[tensor.buffer]
     if content is not None and kind in BYTES and len(content) != math.prod(shape) * BYTES[kind]:
         raise ModelError(
             f"{path}: is damaged: the constant {name!r} of {kind} and shape {shape} has {len(content)} bytes, "
