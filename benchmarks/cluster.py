@@ -1,6 +1,6 @@
 """How much faster workers of a cluster on this machine are than one, and what dealing out costs.
 
-    python benchmarks/cluster.py [--columns 1024] [--angles 1024] [--rows 64] [--model tomogan-compact] [--runs 3]
+    python benchmarks/cluster.py [--columns 1024] [--angles 1024] [--rows 256] [--model tomogan-compact] [--runs 3]
         [--pieces 300] [--json FILE]
 
 The same recipe runs on the same scan in this process, with as many threads as there are cores; with one worker of one
@@ -38,7 +38,7 @@ from tomopy_edge.run_scan import run
 from tomopy_edge.writers.ledger import Ledger
 
 LOT = 16
-"""Rows that a worker is given at a time, be they one or more: the fewer, the more often a network is opened."""
+"""Rows that a worker is given at a time."""
 
 NEWS = 2
 """Slices that a worker tells of at a time."""
@@ -111,7 +111,7 @@ def main() -> None:
     parser = parser_of(__doc__, 3)
     parser.add_argument("--columns", type=int, default=1024)
     parser.add_argument("--angles", type=int, default=1024)
-    parser.add_argument("--rows", type=int, default=64)
+    parser.add_argument("--rows", type=int, default=256)
     parser.add_argument("--model", default="tomogan-compact")
     parser.add_argument("--pieces", type=int, default=300, help="that are no work (default: 300)")
     args = parser.parse_args()

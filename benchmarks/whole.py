@@ -1,7 +1,7 @@
 """How long a scan takes from file to file: our recipes beside the plain way, and our wall time beside its main parts.
 
     python benchmarks/whole.py [--columns 1024] [--angles 1024] [--rows 32] [--plain-rows 4] [--threads N] [--runs 3]
-        [--fbp FILE] [--json FILE]
+        [--ways NAME ...] [--fbp FILE] [--json FILE]
 
 The plain way reads the projections, reconstructs with TomoPy's gridrec, padded, and runs the float network on whole
 slices, one thing after the other. Without TomoPy our own FBP makes its slices, and the time of that is replaced by
@@ -186,6 +186,7 @@ def main() -> None:
     parser.add_argument("--columns", type=int, default=1024)
     parser.add_argument("--angles", type=int, default=1024)
     parser.add_argument("--rows", type=int, default=32, help="slices that our recipes make")
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=[*WAYS], help="recipes of ours to run")
     parser.add_argument("--plain-rows", type=int, default=4, help="slices that the plain way makes")
     parser.add_argument("--threads", type=int, default=available_cores())
     parser.add_argument("--fbp", type=Path, metavar="FILE", help="JSON that fbp.py wrote, for gridrec's time")
@@ -199,7 +200,7 @@ def main() -> None:
             scan, expose(phantom, Exposure(angles=args.angles), args.rows, args.columns, rng), command="whole.py"
         )
         plain = Plain(scan, folder, args, catalogue)
-        ours = [Ours(way, scan, folder, args, catalogue) for way in WAYS]
+        ours = [Ours(way, scan, folder, args, catalogue) for way in args.ways]
         size = f"{args.rows} slices of {args.columns} x {args.columns} pixels from {args.angles} projections"
         told = f"{size}, {args.threads} threads, {args.runs} runs in turns; s for a slice\n{plain.told}\n{limits.told}"
         with published(args, told, limits=asdict(limits)) as table:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from hypothesis import strategies as st
 from tomopy_edge.errors import ModelError
 from tomopy_edge.networks.litert import LiteRT
 from tomopy_edge.plugins import load_catalogue, make_manager
+
+# A shell has what it runs in the background ignore ctrl-C, and so would the commands that tests interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 OF_THE_RUN = {"report.json", "slices.jsonl", "counts.json"}
 """Files of an output that tell how a run went, and so differ from one to the next."""

@@ -1,7 +1,12 @@
 """OpenVINO, where it is installed, and what is said where it is not or answers wrongly."""
 
+import os
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -49,6 +54,28 @@ def test_float_networks_are_computed_in_float32_also_where_the_processor_has_bfl
     one, other = openvino.OpenVINO(network("float"), 1), litert.LiteRT(network("float"), 1)
     tiles = reference_tiles(one.ends)
     np.testing.assert_allclose(one.infer(tiles), other.infer(tiles), atol=1e-5)
+
+
+@needed
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="threads are listed by Linux alone")
+def test_its_threads_are_bound_to_no_core_as_those_of_other_processes_would_be_to_the_same():
+    opened = openvino.OpenVINO(network("int8"), 1)
+    tiles, allowed = reference_tiles(opened.ends), os.sched_getaffinity(0)
+    bound, ended = set(), threading.Event()
+
+    def watch():
+        while not ended.is_set():
+            for thread in Path("/proc/self/task").iterdir():
+                with suppress(OSError):  # it has ended
+                    bound.update(allowed - os.sched_getaffinity(int(thread.name)))
+
+    with ThreadPoolExecutor(1) as other:
+        watching = other.submit(watch)
+        for _ in range(50):
+            opened.infer(tiles)
+        ended.set()
+        watching.result()
+    assert bound == set()
 
 
 @needed

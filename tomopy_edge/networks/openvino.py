@@ -20,6 +20,8 @@ SETTINGS = {
     "NUM_STREAMS": 1,
     # Else a processor with bfloat16 computes networks of float32 in it: 0.09 off where the range is 1.
     "INFERENCE_PRECISION_HINT": "f32",
+    # Else processes of one thread, such as a cluster's workers, are all bound to the same core.
+    "ENABLE_CPU_PINNING": False,
 }
 """What every network is compiled with, beside the number of threads."""
 
