@@ -11,8 +11,8 @@ from tomopy_edge.catalogue import Catalogue
 from tomopy_edge.cli import doctor
 from tomopy_edge.errors import RecipeError
 from tomopy_edge.hookspecs import BackendEntry
+from tomopy_edge.installed import Installed
 from tomopy_edge.machine.checkup import check_up
-from tomopy_edge.machine.installed import Installed
 from tomopy_edge.machine.telling import told_checkup
 
 

@@ -2,6 +2,7 @@
 
 import time
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import pytest
 
@@ -18,7 +19,7 @@ def open_now(monkeypatch):
 
     @contextmanager
     def opened(task, share):
-        place = (task, share, object())
+        place = SimpleNamespace(task=task, share=share)
         there.append(place)
         try:
             yield place

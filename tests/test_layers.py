@@ -8,7 +8,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "tomopy_edge"
 LAYERS = [
     {"ahead", "codes", "compiler", "errors", "version", "shipped", "system_files", "text_table", "yaml_text"},
-    {"data", "memory", "options", "processor", "progress", "strict", "tomopy_library"},
+    {"data", "installed", "memory", "options", "processor", "progress", "strict", "tomopy_library"},
     {"backend", "cluster_options", "job"},
     {"hookspecs"},
     {"catalogue", "row_check"},

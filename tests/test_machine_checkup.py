@@ -11,9 +11,9 @@ from tomopy_edge.backend import Probe
 from tomopy_edge.catalogue import Catalogue
 from tomopy_edge.errors import ModelError
 from tomopy_edge.hookspecs import BackendEntry
+from tomopy_edge.installed import Installed
 from tomopy_edge.machine import checkup
 from tomopy_edge.machine.checkup import check_up
-from tomopy_edge.machine.installed import Installed
 from tomopy_edge.networks import litert
 
 

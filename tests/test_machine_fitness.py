@@ -7,9 +7,9 @@ import pytest
 from tomopy_edge.backend import Probe
 from tomopy_edge.errors import RecipeError
 from tomopy_edge.hookspecs import BackendEntry
+from tomopy_edge.installed import Installed
 from tomopy_edge.machine.checkup import check_up
 from tomopy_edge.machine.fitness import read_for_any_machine, recipe_fitness
-from tomopy_edge.machine.installed import Installed
 
 
 def works():

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from tomopy_edge.machine.installed import Installed
+from tomopy_edge.installed import Installed
 from tomopy_edge.machine.lookalikes import IMPORTED, NAMES, judge, judge_all
 
 EXPLOSIVE = "raise SystemExit('this must not be imported')\n"

@@ -3,10 +3,12 @@
 from dataclasses import replace
 from datetime import datetime, timezone
 
+import numpy as np
+
 from tomopy_edge.job import Tally
 from tomopy_edge.processor import processor_name
 from tomopy_edge.recipe import parse_recipe
-from tomopy_edge.report import make_report
+from tomopy_edge.report import make_report, versions
 
 
 def test_times_are_per_slice_and_measures_are_summed_up(catalogue):
@@ -37,3 +39,9 @@ def test_times_are_per_slice_and_measures_are_summed_up(catalogue):
         "5 slices in 12.0 s, of which 1.5 s to settle the recipe; per slice: denoise 2000 ms",
     ]
     assert "1 slice in 12.0 s" in replace(report, slices=(1, 64, 64)).lines()[-1]
+
+
+def test_what_is_left_of_another_installation_hides_no_version(monkeypatch, tmp_path):
+    (tmp_path / "numpy-0.1.dist-info").mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    assert versions()["numpy"] == np.__version__

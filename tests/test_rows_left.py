@@ -28,13 +28,6 @@ class Entered:
     digests: ClassVar = {}
 
 
-@contextmanager
-def kept(stages, job):
-    steps = Steps(stages.recipe, job)
-    yield steps
-    steps.let_go()
-
-
 class Stages:
     """The stages `read`, `work` and `write`, which count how often they are opened and closed."""
 
@@ -86,7 +79,7 @@ class Stages:
 @pytest.mark.parametrize("overlap", [False, True])
 def test_rows_in_many_gaps_are_made_with_steps_that_are_opened_once(overlap):
     stages, job = Stages(), Job(overlap=overlap)
-    with kept(stages, job) as steps:
+    with Steps(stages.recipe, job) as steps:
         assert stages.made(SPANS, steps, job) == ([0, 1, 2, 3, 6, 10, 11, 12, 13], [])
         assert stages.opened == {"read": 1, "work": 1, "write": 3}
         assert stages.closed == {"write": 3}
@@ -95,7 +88,7 @@ def test_rows_in_many_gaps_are_made_with_steps_that_are_opened_once(overlap):
 
 def test_after_a_failure_steps_are_opened_anew():
     stages, job = Stages(bad=[2]), Job()
-    with kept(stages, job) as steps:
+    with Steps(stages.recipe, job) as steps:
         assert stages.made(SPANS, steps, job) == ([0, 1, 3, 6, 10, 11, 12, 13], [2])
     # For the first chunks, for the bad row alone, and for all after it.
     assert stages.opened["work"] == stages.closed["work"] == 3

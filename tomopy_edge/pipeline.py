@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from typing_extensions import Self
 
 from tomopy_edge.ahead import ahead, behind
 from tomopy_edge.data import Volume
@@ -149,6 +150,12 @@ class Steps:
                 self._steps = [_opened(block, self._job, opened) for block in self._recipe.blocks[:-1]]
                 self._opened = opened.pop_all()
         return self._steps
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.let_go()
 
     def let_go(self) -> None:
         """Close the steps, which can be opened again; one that cannot be closed is told, and costs no slices."""

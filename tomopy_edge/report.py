@@ -6,11 +6,11 @@ import json
 import platform
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+from tomopy_edge.installed import Installed
 from tomopy_edge.job import Tally, available_cores
 from tomopy_edge.processor import board_name, processor_name
 from tomopy_edge.recipe import Recipe
@@ -126,11 +126,4 @@ def _summary(numbers: list[float]) -> dict[str, float]:
 
 def versions() -> dict[str, str]:
     """Return the version of each package that the figures of a run can depend on."""
-    return {package: _version(package) for package in PACKAGES}
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "not installed"
+    return {package: Installed().version(package) or "not installed" for package in PACKAGES}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Collection, Generator, Iterator
-from contextlib import ExitStack, closing
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -75,12 +75,11 @@ def rows_here(chunk: int, *, strict: bool = False) -> Make:
         there = rows_there(recipe.blocks[-1].options, job) - set(picked.rows)
         if there:
             yield Written(len(there), ())
-        steps = Steps(recipe, job)
-        with ExitStack() as opened:
-            opened.callback(steps.let_go)
-            flow = opened.enter_context(
-                closing(make_rows(recipe, gaps(span, there), chunk, job, picked.observe, steps, strict=strict))
-            )
+        # Closed before the steps are, as its threads may be at work with them.
+        with (
+            Steps(recipe, job) as steps,
+            closing(make_rows(recipe, gaps(span, there), chunk, job, picked.observe, steps, strict=strict)) as flow,
+        ):
             for one in flow:
                 told = one if isinstance(one, Failure) else Written(len(one.slices), one.slices.shape[1:])
                 # Not kept while the next slices are made.

@@ -38,11 +38,11 @@ def main(name: str, folder: Path, *options: str) -> None:
     for number in range(SEEDS):
         file, content = next(iter(target.make(Random(number)).files.items()))  # noqa: S311 - cases, no secrets
         if file != "manifest.json":
-            first = file
+            named = file
             (folder / hashlib.sha256(content).hexdigest()).write_bytes(content)
 
     def attempt(content: bytes) -> None:
-        case = Case({first: content})
+        case = Case({named: content})
         with tempfile.TemporaryDirectory() as place, suppress(EdgeError):
             tried(case.write(Path(place)), case)
 

@@ -152,8 +152,8 @@ class Dealer:
 
     def _hand_out(self) -> None:
         trusted = {worker for worker in self._present if self._blamed[worker] < DISTRUST} or {*self._present}
-        at_work = {busy.worker for busy in self._busy.values()}
-        for worker in [each for each in self._present if each in trusted and each not in at_work]:
+        given = {busy.worker for busy in self._busy.values()}
+        for worker in [each for each in self._present if each in trusted and each not in given]:
             lot = self._lot_for(worker, trusted)
             if lot is None:
                 continue

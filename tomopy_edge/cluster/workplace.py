@@ -50,12 +50,16 @@ class Workplace:
 
     Attributes
     ----------
+    task : the run
+    share : workers that it was made for, which share the memory of the machine
     recipe : settled
     steps : of it
     chunk : rows worked on at once
     job : the run, without what a piece is entered into
     """
 
+    task: Task
+    share: int
     recipe: Recipe
     steps: Steps
     chunk: int
@@ -68,7 +72,6 @@ class Keeper:
     def __init__(self) -> None:
         self._in_use = Lock()
         self._kept = ExitStack()
-        self._of: tuple[Task, int] | None = None
         self._place: Workplace | None = None
         self._timer: Timer | None = None
 
@@ -93,11 +96,9 @@ class Keeper:
             if self._timer is not None:
                 self._timer.cancel()
             # What was chosen for more workers fits beside fewer.
-            if self._place is None or self._of is None or self._of[0] != task or self._of[1] < share:
+            if self._place is None or self._place.task != task or self._place.share < share:
                 self._let_go()
-                with ExitStack() as opened:
-                    place = opened.enter_context(_opened(task, share))
-                    self._kept, self._place, self._of = opened.pop_all(), place, (task, share)
+                self._place = self._kept.enter_context(_opened(task, share))
             try:
                 yield self._place
             except BaseException:
@@ -118,7 +119,7 @@ class Keeper:
                 self._in_use.release()
 
     def _let_go(self) -> None:
-        self._place = self._of = None
+        self._place = None
         self._kept.close()
 
 
@@ -152,8 +153,5 @@ def _opened(task: Task, share: int) -> Iterator[Workplace]:
             # A worker of one thread is to take one core: stages side by side would each have their own.
             overlap=task.threads > 1 and side_by_side(source.angles, source.columns, chunk, free),
         )
-        steps = Steps(recipe, job)
-        try:
-            yield Workplace(recipe, steps, chunk, job)
-        finally:
-            steps.let_go()
+        with Steps(recipe, job) as steps:
+            yield Workplace(task, share, recipe, steps, chunk, job)

@@ -13,10 +13,10 @@ from pathlib import Path
 from tomopy_edge.catalogue import Catalogue
 from tomopy_edge.errors import EdgeError
 from tomopy_edge.hookspecs import BackendEntry
+from tomopy_edge.installed import Installed
 from tomopy_edge.machine.child import ask_python
 from tomopy_edge.machine.coral import Coral, ask_coral
 from tomopy_edge.machine.facts import Machine, describe
-from tomopy_edge.machine.installed import Installed
 from tomopy_edge.machine.lookalikes import IMPORTED, Verdict, judge_all
 from tomopy_edge.machine.trial import RuntimeState, try_runtimes
 from tomopy_edge.networks.manifest import NetworkSet, model_names, open_model

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from tomopy_edge.machine.installed import Installed
+from tomopy_edge.installed import Installed
 from tomopy_edge.tomopy_library import FAMILIAR
 
 LITERT = "pip install ai-edge-litert"

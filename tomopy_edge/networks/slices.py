@@ -132,7 +132,8 @@ class SliceNetwork:
                 answers = self._backend.infer(np.concatenate(tiles) if len(tiles) > 1 else tiles[0])
             for z, answer in zip(some, np.split(answers, len(some)), strict=True):
                 with tally.timed(stage, "stitching"):
-                    clean[z] = self._join(answer, stuck)
+                    clean[z], at_end = self._join(answer)
+                stuck.append(at_end)
                 if self._seams:
                     tally.measure(stage, "seam index", seam_index(clean[z], self._grid))
                 clean[z] *= unit
@@ -169,11 +170,11 @@ class SliceNetwork:
         self._account.tally.count_rows(self._account.stage, "pixels saturated at the int8 input", inner)
         return codes
 
-    def _join(self, answers: NDArray[Any], at_end: list[int]) -> Float32:
-        """Return the slice of the tiles' answers, and add how many of its pixels are at an end of the output range."""
+    def _join(self, answers: NDArray[Any]) -> tuple[Float32, int]:
+        """Return the slice of the tiles' answers, and how many of its pixels are at an end of the output range."""
         params = self._backend.ends.output_params
         if params is None:
-            return blend(answers, self._grid) if self._grid.overlap else stitch(answers, self._grid)
+            return blend(answers, self._grid) if self._grid.overlap else stitch(answers, self._grid), 0
         if self._grid.overlap:
             ends = _at_an_end(answers)
             # As the share of the pixel that they are blended into.
@@ -183,8 +184,7 @@ class SliceNetwork:
             codes = stitch(answers, self._grid)
             stuck = np.count_nonzero(_at_an_end(codes))
             clean = dequantize_slices(codes, params, self._workers)
-        at_end.append(round(stuck))
-        return clean
+        return clean, round(stuck)
 
 
 def _at_an_end(codes: Int8) -> NDArray[np.bool_]:

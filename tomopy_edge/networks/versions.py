@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, packages_distributions, version
+from importlib.metadata import packages_distributions
+
+from tomopy_edge.installed import Installed
 
 UNKNOWN = "of unknown version"
 """Said where no distribution is known to hold the package."""
@@ -16,9 +18,9 @@ def version_of(module: str, distribution: str) -> str:
     module : its name in an import, such as "ai_edge_litert"
     distribution : what is usually installed to have it, such as "ai-edge-litert"; nightly builds have other names
     """
-    try:
-        return version(distribution)
-    except PackageNotFoundError:
-        # Reads the list of files of everything that is installed.
-        others = packages_distributions().get(module, ())
-        return next(map(version, others), UNKNOWN)
+    installed = Installed()
+    if found := installed.version(distribution):
+        return found
+    # Reads the list of files of everything that is installed.
+    others = packages_distributions().get(module, ())
+    return next(filter(None, map(installed.version, others)), UNKNOWN)

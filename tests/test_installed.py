@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from tomopy_edge.machine.installed import Installed
+from tomopy_edge.installed import Installed
 
 
 @pytest.fixture
