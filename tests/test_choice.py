@@ -15,7 +15,8 @@ from tomopy_edge.networks import choice, litert
 from tomopy_edge.networks.choice import Candidate, fastest
 from tomopy_edge.networks.edge_tpu_sticks import Sticks
 from tomopy_edge.networks.litert import LiteRT
-from tomopy_edge.networks.manifest import NetworkFile, open_model
+from tomopy_edge.networks.manifest import open_model
+from tomopy_edge.networks.network_file import NetworkFile
 
 MODEL = open_model("tomogan-compact")
 FILE = MODEL.manifest.denoise.choose("int8", 64, (64, 64))

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from tomopy_edge.errors import EdgeError, ModelError, OutputError
 from tomopy_edge.job import Job, Tally
-from tomopy_edge.networks.manifest import Model, Precision, open_model
+from tomopy_edge.networks.manifest import Model, open_model
+from tomopy_edge.networks.network_file import Precision
 from tomopy_edge.recipe import Recipe
 from tomopy_edge.training.adaptation import AdaptOptions, check_tiles, export_adapted, train_further
 from tomopy_edge.training.held_out_views import Distance, distance

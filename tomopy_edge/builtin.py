@@ -19,6 +19,7 @@ from tomopy_edge.stages import (
     reconstruct,
     remove_outliers,
     remove_stripes,
+    trust,
     write,
 )
 
@@ -35,6 +36,7 @@ def tomopy_edge_stages() -> Iterator[StageEntry]:
     yield reconstruct.ENTRY
     yield denoise.ENTRY
     yield fine_tune.ENTRY
+    yield trust.ENTRY
     yield write.ENTRY
 
 

@@ -60,3 +60,9 @@ def did_you_mean(wrong: str, right: Iterable[str]) -> str:
     """Return "; did you mean 'x'?" for the nearest of `right`, or "" where none is near."""
     close = get_close_matches(wrong, list(right), n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def told_of(error: Exception) -> str:
+    """Return what an error says: our own name what is at fault, others need their kind."""
+    kind = "" if type(error).__module__.startswith("tomopy_edge.") else f"{type(error).__name__}: "
+    return f"{kind}{error}"

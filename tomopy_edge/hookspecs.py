@@ -149,11 +149,14 @@ class Step:
     apply : takes one chunk and returns the next stage's chunk
     neighbours : how many slices on each side the chunks need; the pipeline adds them, `apply` returns without them
     together : rows that are made as one, from a multiple of this on: its chunks begin and end there, or with the scan
+    witness : is shown the name of each earlier stage and the chunk it made, in that stage's thread, as soon as it is
+        made; it must keep no more than it needs, and raise nothing
     """
 
     apply: Callable[[Any], Any]
     neighbours: int = 0
     together: int = 1
+    witness: Callable[[str, Any], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -197,6 +200,15 @@ class StageEntry:
     settle: Callable[[Any, Any, Job], Any] = keep
     choice: Choice | None = None
     check: Callable[[Any, Any], None] = accept
+
+
+@dataclass(frozen=True)
+class OpenStage:
+    """A stage of the run with its settled options, open, as a later stage finds it in `Job.before`."""
+
+    entry: StageEntry
+    options: Any
+    step: Step
 
 
 def each_chunk(function: Callable[[Any, Any, Job], Any]) -> Callable[[Any, Job], AbstractContextManager[Step]]:

@@ -100,9 +100,22 @@ class Tally:
                 setattr(self, name, {})
         return taken
 
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Count, measure and time nothing that this thread does inside: it is no part of making slices."""
+        self._at.aside = True
+        try:
+            yield
+        finally:
+            self._at.aside = False
+
+    @property
+    def _silent(self) -> bool:
+        return self._muted or getattr(self._at, "aside", False)
+
     def count(self, stage: str, what: str, number: SupportsInt) -> None:
         """Add `number` to how much `stage` counted of `what`; 0 leaves no trace."""
-        if not self._muted:
+        if not self._silent:
             self._enter(stage, what, {NO_ROW: number})
 
     def count_rows(self, stage: str, what: str, numbers: Sequence[SupportsInt]) -> None:
@@ -110,7 +123,7 @@ class Tally:
         first = getattr(self._at, "row", None)
         if first is None:
             self.count(stage, what, sum(map(int, numbers)))
-        elif not self._muted:
+        elif not self._silent:
             self._enter(stage, what, dict(enumerate(numbers, first)))
 
     def _enter(self, stage: str, what: str, numbers: Mapping[int, SupportsInt]) -> None:
@@ -121,6 +134,11 @@ class Tally:
                 if NO_ROW in some:
                     some[NO_ROW] += rows.get(NO_ROW, 0)
                 rows.update(some)
+
+    def counted_at(self, what: str, row: int) -> int:
+        """Return how much of `what` all stages together counted for a detector row."""
+        with self._lock:
+            return sum(by_row.get(what, {}).get(row, 0) for by_row in self.by_row.values())
 
     @contextmanager
     def at_row(self, first: int | None) -> Iterator[None]:
@@ -140,7 +158,7 @@ class Tally:
 
     def measure(self, stage: str, quantity: str, number: float) -> None:
         """Keep `number` for the next slice of `stage`."""
-        if not self._muted:
+        if not self._silent:
             with self._lock:
                 self.measures.setdefault(stage, {}).setdefault(quantity, []).append(float(number))
 
@@ -155,7 +173,7 @@ class Tally:
         finally:
             del self._running[work]
         took = time.perf_counter() - start
-        if not self._muted:
+        if not self._silent:
             self._spend(stage, part, took)
 
     def _spend(self, stage: str, part: str, took: float) -> None:
@@ -187,6 +205,7 @@ class Job:
     rows : detector rows that slices are made of, the first and the one after the last; None where nothing is written
     overlap : whether stages work side by side, which takes memory for a few more chunks
     ledger : where slices that are on the disk are entered (see `tomopy_edge.writers.ledger`), or None
+    before : for a stage that is opened, those before it (`hookspecs.OpenStage`), in order
     """
 
     ncore: int = field(default_factory=available_cores)
@@ -197,3 +216,4 @@ class Job:
     rows: tuple[int, int] | None = None
     ledger: Any = None
     overlap: bool = False
+    before: tuple[Any, ...] = ()

@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 import logging
 import math
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -17,7 +17,7 @@ from typing_extensions import Self
 from tomopy_edge.ahead import ahead, behind
 from tomopy_edge.data import Volume
 from tomopy_edge.errors import DataError, EdgeError, PluginError
-from tomopy_edge.hookspecs import Step, keep
+from tomopy_edge.hookspecs import OpenStage, Step, keep
 from tomopy_edge.job import Job
 from tomopy_edge.recipe import Block, Recipe
 from tomopy_edge.row_check import expect_rows_made
@@ -68,7 +68,7 @@ def settle(recipe: Recipe, sample: Any, job: Job) -> Recipe:
         for n, block in enumerate(blocks[: open_until + 1]):
             with _mendable(block.entry.name):
                 options = block.entry.settle(block.options, sample, job)
-            blocks[n] = dataclasses.replace(block, options=options)
+            blocks[n] = replace(block, options=options)
             if n < open_until:
                 sample = _applied(blocks[n], _one_slice(sample), job)
     return Recipe(tuple(blocks))
@@ -128,7 +128,7 @@ def _one_slice(sample: Any) -> Any:
     if not isinstance(sample, Volume):
         return sample
     middle = len(sample.slices) // 2
-    return dataclasses.replace(sample, slices=sample.slices[middle : middle + 1], first_row=sample.first_row + middle)
+    return replace(sample, slices=sample.slices[middle : middle + 1], first_row=sample.first_row + middle)
 
 
 class Steps:
@@ -147,7 +147,7 @@ class Steps:
         """Return the steps, which are opened where they are not."""
         if not self._steps:
             with ExitStack() as opened:
-                self._steps = [_opened(block, self._job, opened) for block in self._recipe.blocks[:-1]]
+                self._steps = _opened(self._recipe.blocks[:-1], self._job, opened)
                 self._opened = opened.pop_all()
         return self._steps
 
@@ -191,8 +191,7 @@ def stream(
     thread, and one chunk between them.
     """
     with ExitStack() as opened:
-        steps = [*kept.open()] if kept else []
-        steps += [_opened(block, job, opened) for block in recipe.blocks[len(steps) :]]
+        steps = _opened(recipe.blocks, job, opened, kept.open() if kept else ())
         margins = [step.neighbours for step in steps]
         together = math.lcm(*(step.together for step in steps))
         whole = span.wider(sum(margins)).rounded(together)
@@ -200,22 +199,36 @@ def stream(
         for n, (block, step) in enumerate(zip(recipe.blocks, steps, strict=True)):
             if step.neighbours:
                 flow = with_neighbours(flow, step.neighbours, span.wider(sum(margins[n + 1 :])))
-            work = partial(run_step, block.entry.name, step, job, observe, failing)
-            last = n == len(steps) - 1
-            if last and job.overlap:
+            work = partial(run_step, block.entry.name, step, job, _shown_to(steps[n + 1 :], observe), failing)
+            if n == len(steps) - 1 and job.overlap:
                 flow = behind(work, flow, 1)
             elif job.overlap and (n == 0 or (block.entry.gives is Volume and block.entry.takes is not Volume)):
                 flow = opened.enter_context(ahead(through(work, flow), 1))
             else:
                 flow = through(work, flow)
-            if step.together > 1:
-                flow = within(flow, span.wider(sum(margins[n + 1 :])))
+            flow = within(flow, span.wider(sum(margins[n + 1 :]))) if step.together > 1 else flow
         yield from flow
 
 
-def _opened(block: Block, job: Job, opened: ExitStack) -> Step:
-    with _mendable(block.entry.name):
-        return opened.enter_context(block.entry.open(block.options, job))
+def _opened(blocks: Sequence[Block], job: Job, opened: ExitStack, kept: Sequence[Step] = ()) -> list[Step]:
+    """Return the steps of some blocks, of which the first ones are `kept` open; the others are opened here."""
+    steps = [*kept]
+    for block in blocks[len(kept) :]:
+        before = (OpenStage(one.entry, one.options, step) for one, step in zip(blocks, steps, strict=False))
+        with _mendable(block.entry.name):
+            steps.append(opened.enter_context(block.entry.open(block.options, replace(job, before=tuple(before)))))
+    return steps
+
+
+def _shown_to(later: Sequence[Step], observe: Observe | None) -> Observe | None:
+    """Return what shows a chunk to the witnesses among later steps, and to `observe`."""
+    eyes = [*(step.witness for step in later if step.witness is not None), *([] if observe is None else [observe])]
+
+    def show(name: str, made: Any) -> None:
+        for see in eyes:
+            see(name, made)
+
+    return show if eyes else None
 
 
 def run_step(name: str, step: Step, job: Job, observe: Observe | None, failing: list[str] | None, chunk: Any) -> Any:
@@ -248,7 +261,7 @@ def within(volumes: Iterable[Volume], span: Span) -> Iterator[Volume]:
         if len(slices) == len(volume.slices):
             yield volume
         elif len(slices):
-            yield dataclasses.replace(volume, slices=slices, first_row=volume.first_row + first)
+            yield replace(volume, slices=slices, first_row=volume.first_row + first)
 
 
 def with_neighbours(volumes: Iterable[Volume], margin: int, span: Span | None = None) -> Iterator[Volume]:
@@ -266,22 +279,22 @@ def with_neighbours(volumes: Iterable[Volume], margin: int, span: Span | None = 
     for volume in volumes:
         if held is None:
             spare = 0 if span is None else span.first - volume.first_row
-            held = dataclasses.replace(
+            held = replace(
                 volume,
                 slices=np.repeat(volume.slices[:1], margin - spare, axis=0),
                 first_row=volume.first_row - (margin - spare),
             )
-        held = dataclasses.replace(held, slices=np.concatenate([held.slices, volume.slices]))
+        held = replace(held, slices=np.concatenate([held.slices, volume.slices]))
         del volume
         ready = len(held.slices) - 2 * margin
         if ready > 0:
             # A copy: a part of an array keeps all of it in memory. Made before others see it, who may write to it.
             rest = held.slices[ready:].copy()
             yield held
-            held = dataclasses.replace(held, slices=rest, first_row=held.first_row + ready)
+            held = replace(held, slices=rest, first_row=held.first_row + ready)
     if held is not None:
         end = held.first_row + len(held.slices)
         missing = margin if span is None else span.last + margin - end
         if missing:
             after = np.repeat(held.slices[-1:], missing, axis=0)
-            yield dataclasses.replace(held, slices=np.concatenate([held.slices, after]))
+            yield replace(held, slices=np.concatenate([held.slices, after]))

@@ -41,6 +41,8 @@ class Report:
     versions : package -> version
     machine : processor, board, cores, system, Python
     failed : detector row that there is no slice of -> why
+    trust : what the examined slices come to, as `trust.verdict.Verdict` says, and the findings of each; None where none
+        was to be examined
     """
 
     scan: dict[str, Any]
@@ -57,6 +59,7 @@ class Report:
     versions: dict[str, str]
     machine: dict[str, Any]
     failed: dict[str, str]
+    trust: dict[str, Any] | None = None
 
     def write(self, path: Path) -> None:
         """Write the report as JSON, or raise an `OutputError`."""
@@ -74,7 +77,8 @@ class Report:
         took = f"{made} in {self.seconds:.1f} s, of which {self.settling:.1f} s to settle the recipe"
         if self.failed:
             lines.append(f"{len(self.failed)} of {made} FAILED: rows {', '.join(self.failed)}")
-        return [*lines, f"{took}; per slice: {parts}"]
+        verdict = [] if self.trust is None else [self.trust["line"]]
+        return [*lines, f"{took}; per slice: {parts}", *verdict]
 
 
 def make_report(  # noqa: PLR0913 - the parts of a report
@@ -88,6 +92,7 @@ def make_report(  # noqa: PLR0913 - the parts of a report
     settings: dict[str, Any],
     tally: Tally,
     failed: dict[int, str] | None = None,
+    trust: dict[str, Any] | None = None,
 ) -> Report:
     """Return the report of a run that is done; see `Report`."""
     return Report(
@@ -117,6 +122,7 @@ def make_report(  # noqa: PLR0913 - the parts of a report
             "python": platform.python_version(),
         },
         failed={str(row): why for row, why in (failed or {}).items()},
+        trust=trust,
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from tomopy_edge.data import Volume
-from tomopy_edge.errors import BackendError, DeviceLostError, OutputError, ScanLostError
+from tomopy_edge.errors import BackendError, DeviceLostError, OutputError, ScanLostError, told_of
 from tomopy_edge.job import Job
 from tomopy_edge.pipeline import Observe, Span, Steps, stream
 from tomopy_edge.recipe import Recipe
@@ -101,12 +101,6 @@ def _lost(failure: Failure, *, before: bool) -> bool:
             "--resume goes on when it works again"
         ) from failure.error
     return lost
-
-
-def told_of(error: Exception) -> str:
-    """Return what an error says: our own name what is at fault, others need their kind."""
-    kind = "" if type(error).__module__.startswith("tomopy_edge.") else f"{type(error).__name__}: "
-    return f"{kind}{error}"
 
 
 def gaps(span: Span, done: Collection[int]) -> list[Span]:

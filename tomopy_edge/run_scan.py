@@ -29,9 +29,12 @@ from tomopy_edge.report import Report, make_report
 from tomopy_edge.rows_left import Failure, Make, rows_here
 from tomopy_edge.stages.read import ENTRY as READ
 from tomopy_edge.stages.read import RowRange, angles_taken, wanted_rows
+from tomopy_edge.stages.trust import ENTRY as TRUST
 from tomopy_edge.stages.write import ENTRY as WRITE
 from tomopy_edge.strict import to_plain
 from tomopy_edge.there import leave_out, take_back
+from tomopy_edge.trust.findings import kept
+from tomopy_edge.trust.verdict import summary_of
 from tomopy_edge.writers.ledger import Ledger
 from tomopy_edge.writers.sizes import on_disk
 
@@ -222,9 +225,17 @@ def _run(recipe: Recipe, source: ScanFile, span: Span, make: Make, job: Job, set
             settings=settings,
             tally=job.tally,
             failed=failed,
+            trust=_examined(settled, span, _folder(job)),
         )
 
     return write_record(_folder(job), settled, source, picked, job.tally, report)
+
+
+def _examined(settled: Recipe, span: Span, folder: Path) -> dict[str, Any] | None:
+    """Return what the examined slices of a span come to, those of earlier runs too; None where none was to be."""
+    if not any(block.entry is TRUST for block in settled.blocks):
+        return None
+    return summary_of([one for one in kept(folder) if span.first <= one.row < span.last])
 
 
 def _settled(recipe: Recipe, source: ScanFile, span: Span, job: Job) -> Recipe:

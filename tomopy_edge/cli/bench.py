@@ -11,7 +11,7 @@ from tomopy_edge.cli import STOPPED, VERBS
 from tomopy_edge.cli.command_line import command_line
 from tomopy_edge.cli.scan_options import positive
 from tomopy_edge.errors import DataError, OutputError
-from tomopy_edge.networks.manifest import Precision
+from tomopy_edge.networks.network_file import Precision
 
 NAMED = ("columns", "angles", "slices", "turns", "ncore")
 """Numbers that are given as they are; left out, the library's own hold."""

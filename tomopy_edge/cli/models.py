@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         description="List the models that come with the package; or describe one and check its files; or, with "
         "`check`, tell operator by operator whether a .tflite file will map to the Edge TPU, and why not (exit code 1 "
         "where something does not). Float networks in a checked folder are named and do not count.",
-        usage="%(prog)s [-h] [-v] [MODEL | check PATH]",
+        usage="%(prog)s [-h] [-v] [MODEL [--learned PAIRS] | check PATH]",
     )
     # Not nargs="?": where an option comes between the two, argparse would already have given the second nothing.
     model = parser.add_argument("model", metavar="MODEL", help="name or folder of a model to describe, or `check`")
@@ -38,6 +39,13 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         help="after `check`: a .tflite file, or the name or folder of a model for all it holds",
     )
     model.required = path.required = False
+    parser.add_argument(
+        "--learned",
+        type=Path,
+        metavar="PAIRS",
+        help="measure what the slices are like that the model was trained on, a file of `simulate pairs`, and write "
+        "that into its manifest, so that reports can tell slices that are unlike them (`quantize` does the same)",
+    )
     # What is suppressed here leaves alone what `tomopy-edge -v` said.
     parser.add_argument(
         "-v", "--verbose", action="store_true", default=argparse.SUPPRESS, help="tell every operator of every file"
@@ -53,12 +61,23 @@ def run(args: argparse.Namespace) -> int:
         return _check(args.path, verbose=args.verbose)
     if args.path is not None:
         raise ModelError(f"models: expected one model, got {args.model!r} and {args.path!r}; for a check: models check")
+    if args.learned is not None:
+        if args.model is None:
+            raise ModelError("models --learned: give the model too, a name or a folder")
+        from tomopy_edge.training.learned import tell_learned
+
+        tell_learned(args.model, args.learned, (made_by(args.model, args.learned),))
     if args.model is not None:
         lines = _describe(open_model(args.model))
     else:
         lines = [f"{name}: {open_model(name).manifest.summary}" for name in model_names()]
     _tell(lines or ["no models come with this installation"])
     return 0
+
+
+def made_by(model: str, pairs: Path) -> str:
+    """Return the command that measures what a model learned from."""
+    return shlex.join(["tomopy-edge", "models", model, "--learned", pairs.name])
 
 
 def _tell(lines: list[str]) -> None:

@@ -13,7 +13,7 @@ from tomopy_edge.cli.network_flags import add_aware_minutes, add_samples, add_ti
 from tomopy_edge.cli.scan_options import positive
 from tomopy_edge.cli.training_extra import require_tensorflow
 from tomopy_edge.errors import ModelError
-from tomopy_edge.networks.manifest import Precision
+from tomopy_edge.networks.network_file import Precision
 
 NAMED = ("samples", "seed", "batch", "io", "aware_minutes", "aware_steps", "summary", "trained_seed", "advise")
 """Options of a quantization that have a flag of the same name."""

@@ -14,8 +14,7 @@ from uuid import uuid4
 
 from tomopy_edge.cluster.crew import Told
 from tomopy_edge.cluster.piece import Digests, Made, Piece, Shape, make_piece
-from tomopy_edge.errors import ClusterError
-from tomopy_edge.rows_left import told_of
+from tomopy_edge.errors import ClusterError, told_of
 
 log = logging.getLogger(__name__)
 

@@ -11,12 +11,12 @@ from typing import Any, Literal
 from tomopy_edge.cluster.workplace import KEEPER, Task, Workplace
 from tomopy_edge.contact_sheet import Shown
 from tomopy_edge.data import Volume
-from tomopy_edge.errors import EdgeError, OutputError, ScanLostError
+from tomopy_edge.errors import EdgeError, OutputError, ScanLostError, told_of
 from tomopy_edge.job import Tally
 from tomopy_edge.output import LOCK
 from tomopy_edge.pipeline import Span
 from tomopy_edge.record import Picked
-from tomopy_edge.rows_left import Failure, gaps, make_rows, told_of
+from tomopy_edge.rows_left import Failure, gaps, make_rows
 from tomopy_edge.there import rows_there
 from tomopy_edge.writers import digest
 

@@ -18,7 +18,8 @@ from tomopy_edge.errors import ModelError
 from tomopy_edge.hookspecs import BackendEntry, DenoiserEntry
 from tomopy_edge.job import Job
 from tomopy_edge.networks import litert
-from tomopy_edge.networks.manifest import Model, NetworkSet, Precision, open_model
+from tomopy_edge.networks.manifest import Model, NetworkSet, open_model
+from tomopy_edge.networks.network_file import Precision
 from tomopy_edge.networks.room import Room
 from tomopy_edge.networks.runtimes import (
     AUTO,

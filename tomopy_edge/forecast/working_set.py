@@ -21,7 +21,9 @@ from tomopy_edge.stages.denoise import DenoiseOptions
 from tomopy_edge.stages.reconstruct import ReconstructOptions
 from tomopy_edge.stages.remove_outliers import RemoveOutliersOptions
 from tomopy_edge.stages.remove_stripes import RemoveStripesOptions
+from tomopy_edge.stages.trust import TrustOptions
 from tomopy_edge.stages.write import WriteOptions
+from tomopy_edge.trust.consistency import memory_for
 
 SPARE_SLICES, SLICES = 4, 12
 """Slices that the Zarr writer holds beside those it is given, where memory is scarce and where it is not."""
@@ -84,6 +86,10 @@ class Means:
     free: int
     catalogue: Any
     overlap: bool = False
+
+
+BYTES = 4
+"""Of a number of a sinogram or a slice."""
 
 
 @dataclass(frozen=True)
@@ -189,6 +195,8 @@ def _need(block: Block, sizes: Sizes, means: Means, rows: int) -> Need:
     """Return what a stage holds that works on `rows` rows; of one that is not ours, what such stages usually do."""
     taken, given, options = sizes.of(block.entry.takes), sizes.of(block.entry.gives), block.options
     match options:
+        case TrustOptions():
+            return _examining(sizes, means)
         case WriteOptions():
             return Need(taken, _writing(options, sizes, means))
         case ReconstructOptions():
@@ -212,6 +220,15 @@ def _through_libraries(options: Any) -> bool:
             return options.library != "algotom"
         case _:
             return isinstance(options, DenoiseOptions)
+
+
+def _examining(sizes: Sizes, means: Means) -> Need:
+    """Return what it takes to examine a slice; what memory cannot hold is not begun."""
+    compared = memory_for(sizes.sinogram // BYTES, sizes.image // BYTES)
+    # A sinogram with its two neighbours and a raw slice wait; the halves have as many projections in all.
+    halves = 3 * sizes.sinogram + 8 * sizes.image
+    once = max(compared if compared <= means.free else 0, halves)
+    return Need(sizes.image, once, 3 * sizes.sinogram + sizes.image)
 
 
 def _writing(options: WriteOptions, sizes: Sizes, means: Means) -> int:

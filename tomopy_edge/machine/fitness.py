@@ -14,7 +14,8 @@ from tomopy_edge.errors import EdgeError
 from tomopy_edge.hookspecs import BackendEntry, accept
 from tomopy_edge.machine.checkup import Checkup
 from tomopy_edge.machine.trial import as_tried
-from tomopy_edge.networks.manifest import NetworkFile, open_model
+from tomopy_edge.networks.manifest import open_model
+from tomopy_edge.networks.network_file import NetworkFile
 from tomopy_edge.networks.runtimes import able, files_of
 from tomopy_edge.recipe import Block, Recipe, read_recipe
 from tomopy_edge.reconstructors.tomopy import ENTRIES as TOMOPY_ALGORITHMS

@@ -23,7 +23,8 @@ from tomopy_edge.machine.contestants import Contestant
 from tomopy_edge.machine.energy import Meter, find_meter
 from tomopy_edge.machine.facts import describe
 from tomopy_edge.machine.timing import Timing, Turn
-from tomopy_edge.networks.manifest import Precision, model_names, open_model
+from tomopy_edge.networks.manifest import model_names, open_model
+from tomopy_edge.networks.network_file import Precision
 from tomopy_edge.networks.probing import probed
 from tomopy_edge.networks.unit import attenuation_unit
 from tomopy_edge.options import options

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from tomopy_edge.hookspecs import BackendEntry
 from tomopy_edge.networks.choice import Candidate
-from tomopy_edge.networks.manifest import NetworkFile, NetworkSet
+from tomopy_edge.networks.manifest import NetworkSet
+from tomopy_edge.networks.network_file import NetworkFile
 
 MEASURED = 256
 """Edge of the tiles that runtimes are measured on, pixels, or the nearest that there is. Wherever there is memory for a

@@ -23,7 +23,8 @@ from tomopy_edge.hookspecs import BackendEntry
 from tomopy_edge.job import available_cores
 from tomopy_edge.networks.agreement import disagreement, refer
 from tomopy_edge.networks.cache import cache_folder, keep
-from tomopy_edge.networks.manifest import Model, NetworkFile
+from tomopy_edge.networks.manifest import Model
+from tomopy_edge.networks.network_file import NetworkFile
 from tomopy_edge.networks.probing import probed
 from tomopy_edge.networks.tiling import computed_pixels
 from tomopy_edge.processor import board_name, processor_name

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tomopy_edge.errors import ModelError, did_you_mean
+from tomopy_edge.networks.learned import Learned
+from tomopy_edge.networks.network_file import NetworkFile, Precision
 from tomopy_edge.networks.plain_files import is_name, read_plain, sha256_of
-from tomopy_edge.networks.tiling import TileGrid, computed_pixels
+from tomopy_edge.networks.tiling import computed_pixels
 from tomopy_edge.options import options
 from tomopy_edge.shipped import shipped
 from tomopy_edge.strict import StrictError, read_strictly
@@ -17,62 +19,8 @@ from tomopy_edge.strict import StrictError, read_strictly
 MANIFEST, LARGEST = "manifest.json", 2**20
 """Name of the file, and how many bytes it may have; those of the shipped models have some thousand."""
 
-Precision = Literal["int8", "int8-ptq", "chained", "float"]
-"""What a network computes in, and how it got there; see `NetworkFile.precision`."""
-
 PARTNERS: tuple[Precision, ...] = ("int8-ptq", "int8")
 """What a Fine-Tune network works behind, the first that there is: it mends what plain quantization leaves."""
-
-
-@options
-class NetworkFile:
-    """One .tflite file of a model."""
-
-    file: str
-    """Name within the model folder."""
-
-    sha256: str
-    """What the file's bytes must hash to."""
-
-    precision: Precision
-    """What it computes in: "int8", trained for its codes where the model's maker did that, "int8-ptq" without that
-    training, "chained" with the Fine-Tune network behind it, or "float"."""
-
-    tile: int
-    """Edge of the tiles it takes, pixels."""
-
-    batch: int = 1
-    """Tiles it takes at once."""
-
-    halo: int
-    """Border of a tile that is seen and not kept, pixels."""
-
-    stride: int
-    """From one tile to the next, pixels; less than tile - 2 * halo where neighbouring cores are blended."""
-
-    io: Literal["int8", "uint8"] = "int8"
-    """What an int8 network takes and gives in its file."""
-
-    reach: int | None = None
-    """How far one output pixel looks, where that is not the reach of the other files: chained networks look further."""
-
-    compiled_from: str | None = None
-    """The .tflite file that this one was compiled from, for the Edge TPU; none where it was not compiled."""
-
-    compiler: str | None = None
-    """What compiled it, as that names itself."""
-
-    on_cpu: int | None = None
-    """How many operators the compiler left to the CPU."""
-
-    def __post_init__(self) -> None:
-        if not is_name(self.file):
-            raise ValueError(f"file: must be a name within the model folder, got {self.file!r}")
-        TileGrid((1, 1), self.tile, self.halo, self.stride)
-
-    def grid(self, shape: tuple[int, int]) -> TileGrid:
-        """Return the tiles of a slice of `shape` (y, x)."""
-        return TileGrid(shape, self.tile, self.halo, self.stride)
 
 
 @options
@@ -221,6 +169,9 @@ class Manifest:
 
     fine_tune: NetworkSet | None = None
     """The network of the stage `fine_tune`, trained on the quantized output of the first."""
+
+    learned: Learned | None = None
+    """What the noisy slices were like that its network was trained on; None where nobody measured it."""
 
     files: dict[str, str] = field(default_factory=dict)
     """Further files of the folder and their sha256, such as the trainable .keras model."""

@@ -10,7 +10,8 @@ from tomopy_edge.errors import BackendError
 from tomopy_edge.hookspecs import BackendEntry
 from tomopy_edge.memory import SHARE, free_memory
 from tomopy_edge.networks.footprint import footprint
-from tomopy_edge.networks.manifest import Model, NetworkFile
+from tomopy_edge.networks.manifest import Model
+from tomopy_edge.networks.network_file import NetworkFile
 
 MOST = 1.35
 """What a network takes, at most, as a multiple of its footprint."""

@@ -16,7 +16,8 @@ from tomopy_edge.job import Job
 from tomopy_edge.networks import litert
 from tomopy_edge.networks.candidates import candidates_of
 from tomopy_edge.networks.choice import fastest
-from tomopy_edge.networks.manifest import PARTNERS, Model, NetworkFile, NetworkSet, Precision
+from tomopy_edge.networks.manifest import PARTNERS, Model, NetworkSet
+from tomopy_edge.networks.network_file import NetworkFile, Precision
 from tomopy_edge.networks.probing import probed
 from tomopy_edge.networks.room import Room
 

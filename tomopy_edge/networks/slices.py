@@ -16,12 +16,16 @@ from tomopy_edge.errors import ModelError
 from tomopy_edge.hookspecs import BackendEntry
 from tomopy_edge.job import Tally
 from tomopy_edge.networks import litert
-from tomopy_edge.networks.manifest import Model, NetworkFile, NetworkSet
+from tomopy_edge.networks.manifest import Model, NetworkSet
+from tomopy_edge.networks.network_file import NetworkFile
 from tomopy_edge.networks.quantize import dequantize_slices, quantize
 from tomopy_edge.networks.tiling import TileGrid, blend, cut, seam_index, stitch
 from tomopy_edge.networks.workers import Workers
 
 ONE = np.float32(1)
+
+SATURATED = "pixels saturated at the int8 input"
+"""What is counted where a network's first codes cannot hold a slice."""
 
 
 @dataclass(frozen=True)
@@ -167,7 +171,7 @@ class SliceNetwork:
         # The outermost slices are neighbours here, and are counted in the chunk that they belong to.
         edge = self._channels // 2
         inner = saturated[edge : len(noisy) - edge].tolist()
-        self._account.tally.count_rows(self._account.stage, "pixels saturated at the int8 input", inner)
+        self._account.tally.count_rows(self._account.stage, SATURATED, inner)
         return codes
 
     def _join(self, answers: NDArray[Any]) -> tuple[Float32, int]:

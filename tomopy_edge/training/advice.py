@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tomopy_edge.errors import ModelError
-from tomopy_edge.networks.manifest import Precision
+from tomopy_edge.networks.network_file import Precision
 
 log = logging.getLogger(__name__)
 

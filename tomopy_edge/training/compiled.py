@@ -13,7 +13,8 @@ from typing import Any
 from tomopy_edge.errors import ModelError, OutputError
 from tomopy_edge.networks.edge_tpu import LARGEST
 from tomopy_edge.networks.edge_tpu_compiler import Compilation, compile_network
-from tomopy_edge.networks.manifest import MANIFEST, Model, NetworkFile, open_model, read_manifest
+from tomopy_edge.networks.manifest import MANIFEST, Model, open_model, read_manifest
+from tomopy_edge.networks.network_file import NetworkFile
 from tomopy_edge.training.entries import BLOCKS, digest, named_files
 from tomopy_edge.training.folder import move_in
 

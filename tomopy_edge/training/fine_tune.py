@@ -9,7 +9,8 @@ import numpy as np
 
 from tomopy_edge.data import Float32
 from tomopy_edge.job import Job
-from tomopy_edge.networks.manifest import PARTNERS, Model, Precision
+from tomopy_edge.networks.manifest import PARTNERS, Model
+from tomopy_edge.networks.network_file import Precision
 from tomopy_edge.networks.quantize import dequantize, quantize
 from tomopy_edge.networks.slices import Account, SliceNetwork, open_network
 from tomopy_edge.progress import track

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from tomopy_edge.errors import ModelError, OutputError
-from tomopy_edge.networks.manifest import MANIFEST, PARTNERS, Precision, read_manifest
+from tomopy_edge.networks.manifest import MANIFEST, PARTNERS, read_manifest
+from tomopy_edge.networks.network_file import Precision
 from tomopy_edge.networks.resizing import with_tile
 from tomopy_edge.training.advice import with_advice
 from tomopy_edge.training.architectures import ARCHITECTURES, Architecture

@@ -12,7 +12,8 @@ from tomopy_edge.denoisers.tomogan import NetworkDenoiser, NetworkOptions
 from tomopy_edge.errors import DataError
 from tomopy_edge.fbp.axis import radii
 from tomopy_edge.job import Job
-from tomopy_edge.networks.manifest import Model, Precision
+from tomopy_edge.networks.manifest import Model
+from tomopy_edge.networks.network_file import Precision
 from tomopy_edge.networks.unit import RADIUS
 
 

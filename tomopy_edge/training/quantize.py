@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tomopy_edge.errors import ModelError
-from tomopy_edge.networks.manifest import Precision
+from tomopy_edge.networks.network_file import Precision
 from tomopy_edge.options import options
 from tomopy_edge.training.architectures import Architecture, architecture_of
 from tomopy_edge.training.aware import train_aware
@@ -16,6 +16,7 @@ from tomopy_edge.training.calibration import calibrate
 from tomopy_edge.training.export import export_float, export_int8, fixed
 from tomopy_edge.training.folder import FINE_TUNE, ModelFolder, Sizes
 from tomopy_edge.training.keras_files import load_network
+from tomopy_edge.training.learned import measure_learned
 from tomopy_edge.training.plan import TrainOptions
 from tomopy_edge.training.surgery import output_span
 
@@ -162,6 +163,8 @@ def quantize_model(
             kept["_aware"] = _keras_file(aware)
     sizes = Sizes(tiles, chosen.float_tiles, chosen.batch, chosen.io)
     entries = model.put(part, network.input_shape[-1], kept, exports, sizes)
+    if not fine_tune:
+        model.manifest["learned"] = measure_learned(pairs)
     held = {entry["precision"] for entry in model.manifest["denoise"]["networks"]}
     # The plain network that was to be advised is then the one called int8.
     model.advise("int8" if chosen.advise == "int8-ptq" and chosen.advise not in held else chosen.advise)

@@ -1,0 +1,231 @@
+"""Where a slice contradicts the sinogram that it was made of: its projections, compared with the measured ones.
+
+What a slice lacks or has too much is found however natural it looks, as long as the scan shows it: noise that is taken
+away leaves independent noise in the residual, a crack that is taken away leaves that crack's projections.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tomopy_edge.data import Float32, Float64
+from tomopy_edge.errors import DataError
+from tomopy_edge.fbp import FilteredBackProjection
+from tomopy_edge.fbp.angles import quadrature_weights
+from tomopy_edge.fbp.axis import radii
+from tomopy_edge.fbp.projector import ForwardProjection
+from tomopy_edge.memory import free_memory
+from tomopy_edge.trust.places import Place, Scores, places_of
+from tomopy_edge.trust.templates import BANK, WIDTHS, Template, along_ridges, profile_response, response
+from tomopy_edge.writers.sizes import in_words
+
+RADIUS = 0.95
+"""Share of the inscribed circle that is judged."""
+
+AROUND = (9, 65)
+"""Views and columns over which the noise of a ray is estimated."""
+
+FLOOR = 1e-3
+"""Least variance of a ray, as a share of the mean."""
+
+RATE = 0.02
+"""How many slices without any fault may be flagged, as a share; shared out among pixels and templates."""
+
+MARGIN = 1.25
+"""By how much the limit lies above what noise alone would ask for: the views of a measured scan never agree to within
+their noise, as an object moves, a beam hardens, a scintillator glows on."""
+
+RAW = 1.5
+"""How many times the contrast that the raw slice itself errs by is not the denoiser's fault."""
+
+NORMAL = 1.4826
+"""Standard deviation of a normal distribution, in its median distances from the mean."""
+
+RAYS, PIXELS = 56, 96
+"""Bytes of memory that a comparison takes for each ray of the sinogram and each pixel of the slice, as measured."""
+
+TOLD = 2.0
+"""Width of the spots by which it is told how far a slice deviates in all, pixels."""
+
+SPARSE = 7
+"""Pixels from one whose deviation is looked at to the next, to tell what is usual."""
+
+EDGE = 64
+"""Columns that residuals are continued by on either side before they are filtered."""
+
+
+@dataclass(frozen=True)
+class Consistency:
+    """How well a slice agrees with its sinogram.
+
+    Attributes
+    ----------
+    score : largest of all pixels and templates
+    limit : above which the slice is flagged
+    spread : root mean square of the deviations over the slice, in standard deviations of noise: 1 where the residual is
+        noise alone
+    raw_spread : that of the raw slice, which holds the noise and so is below 1, unless the scan contradicts itself
+    places : where the limit is exceeded
+    """
+
+    score: float
+    limit: float
+    spread: float
+    raw_spread: float
+    places: tuple[Place, ...]
+
+
+def memory_for(rays: int, pixels: int) -> int:
+    """Return about how many bytes of memory it takes to compare a slice of `pixels` with a sinogram of `rays`."""
+    return RAYS * rays + PIXELS * pixels
+
+
+def expect_memory(rays: int, pixels: int) -> None:
+    """Raise a `DataError` where there is not the memory for a comparison."""
+    if (needed := memory_for(rays, pixels)) > (free := free_memory()):
+        raise DataError(f"needs {in_words(needed)} of memory, and {in_words(free)} are free")
+
+
+class ConsistencyCheck:
+    """Compares slices with their sinograms, for one geometry.
+
+    Parameters
+    ----------
+    theta : (angle,), radians
+    columns : of the detector
+    size : pixels along each side of a slice, whose axis lies where `FilteredBackProjection` puts it
+    ncore : threads
+    """
+
+    def __init__(self, theta: Float64, columns: int, size: int, *, ncore: int = 1) -> None:
+        self._theta, self._columns, self._size, self._ncore = theta, columns, size, ncore
+        self._back = FilteredBackProjection(theta, columns, filter_name="none", size=size, ncore=ncore)
+        self._weights = quadrature_weights(theta)[:, None].astype(np.float32)
+        self._projection: ForwardProjection | None = None
+        # Ridges are summed up to this far from a pixel, and the edge of the circle is no structure.
+        self.inside: NDArray[np.bool_] = radii((size, size)) < RADIUS * min(size, columns) / 2
+        tests = len(BANK) * max(int(self.inside.sum()), 1)
+        self.limit = -MARGIN * NormalDist().inv_cdf(RATE / tests)
+
+    def residual(self, sinogram: Float32, center: float, slice_: Float32) -> Float32:
+        """Return what a slice leaves of its sinogram, (angle, column), but for what is the same in all views.
+
+        That is a ring, and a denoiser may well take it away.
+
+        Parameters
+        ----------
+        sinogram : (angle, column), line integrals as they were reconstructed
+        center : column of the rotation axis
+        slice_ : (y, x), attenuation per pixel
+        """
+        if self._projection is None or self._projection.center != center:
+            self._projection = ForwardProjection(self._theta, self._columns, self._size, center, ncore=self._ncore)
+        left = sinogram - self._projection(slice_)
+        left -= left.mean(axis=0)
+        return left
+
+    def compare(
+        self, sinogram: Float32, center: float, raw: Float32, denoised: Float32, unit: float
+    ) -> tuple[Consistency, Float32]:
+        """Return how well a denoised slice agrees with its sinogram, and the map of scores (y, x), signed.
+
+        Positive scores lie where the scan shows more attenuation than the slice.
+
+        Parameters
+        ----------
+        sinogram, center : as for `residual`
+        raw, denoised : (y, x), attenuation per pixel
+        unit : attenuation per pixel of the densest matter, in whose shares the contrast is that a slice may err by
+        """
+        filtered = [self._filtered(self.residual(sinogram, center, slice_)) for slice_ in (denoised, raw)]
+        # Rays count by the noise that the denoised slice leaves of them.
+        variance, shares = _variances(filtered[0])
+        maps = [self._weights / variance, 1 / variance]
+        scores = Scores(np.zeros_like(raw), np.zeros(raw.shape, np.int8), np.zeros_like(raw))
+        spreads: dict[float, tuple[float, float]] = {}
+        # Of one width after the other, as each takes the memory of two slices.
+        for n, width in enumerate(WIDTHS):
+            wanted = [filtered[0][n] / variance, filtered[1][n] / variance, *(maps if n == 0 else [])]
+            answers = self._back(np.stack(wanted, dtype=np.float32), center)
+            if n == 0:
+                spread, scale = np.sqrt(np.maximum(answers[2], 1e-30)), np.maximum(answers[3], 1e-30)
+            spreads[width] = self._add(scores, answers, (spread * np.float32(np.sqrt(shares[n])), scale), width, unit)
+        told = Consistency(
+            score=float(np.abs(scores.score).max()),
+            limit=self.limit,
+            spread=spreads[TOLD][0],
+            raw_spread=spreads[TOLD][1],
+            places=places_of(scores, self.limit, denoised),
+        )
+        return told, scores.score
+
+    def _add(
+        self, scores: Scores, answers: Float32, noise: tuple[Float32, Float32], width: float, unit: float
+    ) -> tuple[float, float]:
+        """Add what the templates of a width say, and return how far denoised and raw slice deviate in all.
+
+        Parameters
+        ----------
+        answers : of the matched filter, to the residuals of the denoised slice and of the raw one, (slice, y, x)
+        noise : (y, x) each: standard deviation of the answers where there is noise alone, and what they are for a
+            structure of contrast 1, but for its own form
+        """
+        spread, scale = noise
+        sigmas, of_raw = (answer / spread for answer in answers[:2])
+        total, of_raw_total = (float(np.sqrt(np.mean(one[self.inside] ** 2))) for one in (sigmas, of_raw))
+        usual = float(np.median(np.abs(sigmas[self.inside][::SPARSE]))) * NORMAL
+        # Where most of a slice is farther from its scan than noise, or the raw slice is, views contradict each other,
+        # or are missing: neither is the denoiser's fault.
+        doubt = max(usual, of_raw_total, 1.0)
+        spot = response(Template(width, ridge=False, least=0.0))
+        errs = np.abs(answers[1]) * np.float32(RAW / spot.gain) / scale
+        for number, template in enumerate(BANK):
+            if template.width != width:
+                continue
+            known = response(template)
+            answer = along_ridges(answers[0], self._ncore) if template.ridge else answers[0]
+            contrast = answer / (scale * np.float32(known.gain))
+            free = np.maximum(errs, np.float32(template.least * unit))
+            sure = np.maximum(1 - free / np.maximum(np.abs(contrast), np.float32(1e-30)), 0)
+            sure *= answer / (spread * np.float32(known.spread * doubt))
+            sure *= self.inside
+            scores.add(number, sure, contrast)
+        return total, of_raw_total
+
+    def _filtered(self, residual: Float32) -> list[Float32]:
+        """Return the residual (angle, column) filtered along the detector for each of `WIDTHS`."""
+        from scipy import fft
+
+        padded = np.pad(residual, ((0, 0), (EDGE, EDGE)), "edge")
+        length = fft.next_fast_len(padded.shape[1], real=True)
+        spectrum = fft.rfft(padded, length, axis=1, workers=self._ncore)
+        frequencies = np.arange(length // 2 + 1) / length
+        return [
+            fft.irfft(
+                spectrum * profile_response(frequencies, width).astype(np.float32), length, 1, workers=self._ncore
+            )[:, EDGE : EDGE + self._columns]
+            for width in WIDTHS
+        ]
+
+
+def _variances(filtered: list[Float32]) -> tuple[Float32, list[float]]:
+    """Return the variance of each ray after the finest filter, and those after all filters as shares of it."""
+    from scipy import ndimage
+
+    squares = filtered[0] ** 2
+    variance = ndimage.uniform_filter(squares, AROUND, mode="nearest")
+    variance = np.maximum(variance, max(FLOOR * float(variance.mean()), float(np.finfo(np.float32).tiny)))
+    blocks = [_block_means(one**2) for one in filtered]
+    least = max(FLOOR * float(blocks[0].mean()), float(np.finfo(np.float32).tiny))
+    return variance, [max(float(np.median(one / np.maximum(blocks[0], least))), FLOOR) for one in blocks]
+
+
+def _block_means(values: Float32) -> Float32:
+    high, wide = min(values.shape[0], AROUND[0]), min(values.shape[1], AROUND[1])
+    y, x = values.shape[0] // high, values.shape[1] // wide
+    means: Float32 = values[: y * high, : x * wide].reshape(y, high, x, wide).mean(axis=(1, 3))
+    return means
