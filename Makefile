@@ -1,5 +1,6 @@
 # make demo   installs, then turns a scan into denoised slices: one it simulates, or SCAN=path/to/scan.h5
 # make test   lint, types, tests (the docs are checked by tests): everything that must hold before a change is kept
+# make docs   builds the documentation as one site in SITE, which needs no network to be read
 # make bench  prints speed figures beside what limits them, and keeps them as JSON in BENCH; takes its time
 # make test-aarch64   the wheel on an emulated arm64 machine, compared with this one; downloads what it needs, and fills
 #                     1.5 GB of FOLDER, if named, which is used again
@@ -10,12 +11,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 DEMO := demo
 BENCH ?= bench
+SITE ?= site
 SCAN ?= $(DEMO)/simulated.h5
 RECIPE ?= recipes/quickstart.yaml
 # A scan given by the user is not written beside, so that trying it out leaves no traces there.
 OUTPUT ?= $(DEMO)/$(basename $(notdir $(SCAN)))_rec
 
-.PHONY: demo test lint types tests test-aarch64 test-small reference bench fuzz clean
+.PHONY: demo test lint types tests test-aarch64 test-small reference docs bench fuzz clean
 
 demo: $(BIN)/.installed $(SCAN)
 	$(BIN)/tomopy-edge run $(RECIPE) $(SCAN) --output $(OUTPUT) --overwrite
@@ -46,6 +48,13 @@ test-small: $(BIN)/.installed
 # The pages that are made from the code; a test fails where they are not current.
 reference: $(BIN)/.installed-test
 	$(BIN)/python docs/make_reference.py
+	$(BIN)/python docs/make_hooks.py
+	$(BIN)/python docs/make_api.py
+
+# With -W a warning, such as a link that leads nowhere, is an error.
+docs: $(BIN)/.installed-docs
+	$(BIN)/sphinx-build -q -E -W --keep-going -c docs -d build/doctrees . $(SITE)
+	@echo open $(SITE)/index.html
 
 bench: $(BIN)/.installed-test
 	mkdir -p $(BENCH)
@@ -62,12 +71,16 @@ $(BIN)/.installed: pyproject.toml | $(BIN)/python
 	touch $@
 
 $(BIN)/.installed-test: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --editable '.[cluster,compressed,onnx,openvino,test,train,zarr]'
-	touch $@ $(BIN)/.installed
+	$(BIN)/python -m pip install --quiet --editable '.[cluster,compressed,docs,onnx,openvino,test,train,zarr]'
+	touch $@ $(BIN)/.installed $(BIN)/.installed-docs
+
+$(BIN)/.installed-docs: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
+	touch $@
 
 CASES = 100000
 fuzz: $(BIN)/.installed-test
 	for target in recipes scans networks; do $(BIN)/python -m tests.fuzz --target $$target --cases $(CASES) || exit 1; done
 
 clean:
-	rm -rf .venv $(DEMO) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv $(DEMO) $(SITE) build .mypy_cache .pytest_cache .ruff_cache .hypothesis

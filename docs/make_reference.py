@@ -1,4 +1,4 @@
-"""Writes `docs/reference/recipe.md` and `docs/reference/command.md` from the options classes and from `--help`."""
+"""Writes `recipe.md`, `model-manifest.md` and `command.md` of `docs/reference`: from options classes and `--help`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from typing import Any
 
 from tomopy_edge.cli import make_parser
 from tomopy_edge.cluster_options import ClusterOptions
+from tomopy_edge.networks.learned import Learned
+from tomopy_edge.networks.manifest import Manifest, NetworkSet
+from tomopy_edge.networks.network_file import NetworkFile
 from tomopy_edge.plugins import load_catalogue
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -28,6 +31,17 @@ CLUSTER = """\
 ## The block `cluster`
 
 Stands before the stages, and says what [`--cluster`](../how-to/cluster.md) deals a run out to. It changes no slice.
+"""
+
+MANIFEST = """\
+# The manifest of a model
+
+A model is a folder with networks and a `manifest.json`, which `tomopy-edge quantize`, `export` and `compile` write, and
+`tomopy-edge models FOLDER` shows. It is read strictly: an unknown key, a value of another type and a file that has
+changed are errors. This page is made from the classes it is read into (`python docs/make_reference.py`).
+
+Lengths are pixels. The input of a network is (tile, y, x, channel), slices divided by the scan's unit; its output is the
+middle slice. How codes of int8 become numbers stands in the network files. [How to make a model](../how-to/make-a-model.md).
 """
 
 COMMAND = """\
@@ -57,6 +71,20 @@ def recipe_page() -> str:
     return "\n".join(parts)
 
 
+def manifest_page() -> str:
+    """Return the page on the fields of a model's manifest."""
+    parts = [MANIFEST]
+    for title, fields in (
+        ("`manifest.json`", Manifest),
+        ("A network: `denoise`, `fine_tune`", NetworkSet),
+        ("A file of a network: `networks`, `onnx`, `compiled`", NetworkFile),
+        ("What it learned from: `learned`", Learned),
+    ):
+        parts.append(f"## {title}\n")
+        parts.append(_table(fields, "Field"))
+    return "\n".join(parts)
+
+
 def command_page() -> str:
     """Return the page with the help of every verb."""
     parser = make_parser()
@@ -66,7 +94,7 @@ def command_page() -> str:
     return "\n".join(parts)
 
 
-def _table(options: type[Any]) -> str:
+def _table(options: type[Any], what: str = "Option") -> str:
     described = _described(options)
     rows = [
         f"| `{field.name}` | `{_type(field)}` | {_default(field)} | {described[field.name]} |"
@@ -74,7 +102,7 @@ def _table(options: type[Any]) -> str:
     ]
     if not rows:
         return "No options.\n"
-    return "\n".join(["| Option | Type | Default | |", "|---|---|---|---|", *rows, ""])
+    return "\n".join([f"| {what} | Type | Default | |", "|---|---|---|---|", *rows, ""])
 
 
 def _described(options: type[Any]) -> dict[str, str]:
@@ -102,4 +130,5 @@ def _default(field: dataclasses.Field[Any]) -> str:
 if __name__ == "__main__":
     os.environ["COLUMNS"] = "100"
     (REFERENCE / "recipe.md").write_text(recipe_page(), encoding="utf-8")
+    (REFERENCE / "model-manifest.md").write_text(manifest_page(), encoding="utf-8")
     (REFERENCE / "command.md").write_text(command_page(), encoding="utf-8")

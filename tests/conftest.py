@@ -18,7 +18,7 @@ from tomopy_edge.plugins import load_catalogue, make_manager
 # A shell has what it runs in the background ignore ctrl-C, and so would the commands that tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-OF_THE_RUN = {"report.json", "slices.jsonl", "counts.json"}
+OF_THE_RUN = {"report.json", "report.html", "slices.jsonl", "counts.json"}
 """Files of an output that tell how a run went, and so differ from one to the next."""
 
 

@@ -39,6 +39,11 @@ def make_model(folder):
         (["--reconstruction-type", "slice"], [3, 4]),
         (["--reconstruction-type", "slice", "--start-row", 5], [6, 7]),
         (["--reconstruction-type", "slice", "--start-row", 6], [6, 7]),
+        (["--reconstruction-type", "slice", "--row", 5], [5, 6]),
+        (["--reconstruction-type", "slice", "--nsino", 0], [0, 1]),
+        (["--reconstruction-type", "slice", "--nsino", 1], [6, 7]),
+        (["--reconstruction-type", "slice", "--nsino", 0.5, "--end-row", 4], [2, 3]),
+        (["--reconstruction-type", "try", "--row", 5], [0, 7]),
     ],
 )
 def test_rows_are_those_asked_for(flags, rows):
@@ -57,6 +62,33 @@ def test_rows_the_scan_does_not_have_are_refused_by_the_flags_names(kind, first,
         stages("--reconstruction-type", kind, *flags)
 
 
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (["--row", 7], "--row 7: is none of the rows 0 to 6"),
+        (["--row", 1, "--start-row", 2], "--row 1: is none of the rows 2 to 6"),
+        (["--nsino", 1.5], "--nsino 1.5: is a share of the rows, from 0 to 1; --row takes a row's number"),
+    ],
+)
+def test_a_row_that_is_none_is_refused(flags, told):
+    with pytest.raises(DataError, match=told):
+        stages("--reconstruction-type", "slice", *flags)
+
+
+@pytest.mark.parametrize(
+    ("kind", "flags", "told"),
+    [
+        ("full", ["--row", 1], "--row: of no use with --reconstruction-type full, only with slice or try"),
+        ("full", ["--nsino", 0.5], "--nsino: of no use with --reconstruction-type full"),
+        ("slice", ["--center-search-width", 5], "--center-search-width: of no use with --reconstruction-type slice"),
+        ("full", ["--center-search-step", 1], "--center-search-step: of no use with .*, only with try; leave it out"),
+    ],
+)
+def test_flags_of_another_type_of_reconstruction_are_refused(kind, flags, told):
+    with pytest.raises(DataError, match=told):
+        stages("--reconstruction-type", kind, *flags)
+
+
 def test_bad_rows_end_with_exit_code_2(scan_file, tmp_path, capsys):
     argv = ["recon", "--file-name", scan_file, "--rotation-axis", 45.2, "--denoiser", "none", "-o", tmp_path / "out"]
     argv += ["--reconstruction-type", "slice", "--start-row", 5, "--end-row", 1]
@@ -68,8 +100,15 @@ def test_bad_rows_end_with_exit_code_2(scan_file, tmp_path, capsys):
 def test_the_network_is_left_to_the_model_and_fine_tune_out_unless_asked_for():
     made = stages("--model", "tomogan-compact")
     assert made["denoise"] == {"denoiser": "tomogan", "options": {"model": "tomogan-compact"}}
-    assert list(made)[-2:] == ["denoise", "write"]
+    assert list(made)[-3:] == ["denoise", "trust", "write"]
     assert stages()["denoise"]["options"] == {"model": "tomogan"}
+
+
+def test_slices_are_examined_unless_that_is_left_out():
+    assert stages()["trust"] == {"every": 64}
+    assert stages("--trust-every", 5)["trust"] == {"every": 5}
+    assert "trust" not in stages("--trust-every", 0)
+    assert "trust" not in stages("--reconstruction-type", "try")
 
 
 def test_a_runtime_is_that_of_both_networks():

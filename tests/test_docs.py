@@ -7,14 +7,16 @@ import re
 import shlex
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
-import yaml
 
 import tomopy_edge
 from tomopy_edge.cli import make_parser
 from tomopy_edge.errors import RecipeError
-from tomopy_edge.recipe import parse_recipe, read_recipe
+from tomopy_edge.recipe import read_recipe
+from tomopy_edge.sweeps.variants import parse_variants
+from tomopy_edge.yaml_text import load_yaml
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -57,9 +59,9 @@ def test_links_lead_to_files_that_exist(page):
 def test_every_recipe_in_the_docs_has_no_faults(catalogue):
     for page in PAGES:
         for text in re.findall(r"```yaml\n(- .*?)```", page.read_text(), flags=re.DOTALL):
-            stages = yaml.safe_load(text)
+            stages = load_yaml(text)
             known = [stage for stage in stages if "median" not in str(stage)]
-            assert not known or parse_recipe(known, catalogue, source=str(page))
+            assert not known or parse_variants(known, catalogue, source=str(page))
 
 
 def test_every_command_in_the_docs_has_no_unknown_verb_or_flag():
@@ -97,6 +99,24 @@ def test_the_scripts_in_the_docs_run(page, capsys):
     for script in scripts:
         exec(script, names)  # noqa: S102 - our own page
         assert names["slices"].shape == (2, 64, 64)
+
+
+def test_the_script_about_sweeps_runs_and_finds_the_axis(tmp_path, monkeypatch, capsys):
+    page = (ROOT / "docs" / "how-to" / "choose-options.md").read_text()
+    (script,) = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
+    theta = np.linspace(0, np.pi, 60, endpoint=False)
+    off = np.arange(64) - 31.5 - 8 * np.cos(theta)[:, None]
+    counts = 1000 * np.exp(-0.02 * np.sqrt(np.maximum(0, 12.0**2 - off**2)))
+    with h5py.File(tmp_path / "scan.h5", "w") as file:
+        file["implements"] = "exchange"
+        file["exchange/data"] = counts[:, None].repeat(2, axis=1).astype(np.uint16)
+        file["exchange/data_white"] = np.full((1, 2, 64), 1000, np.uint16)
+        file["exchange/data_dark"] = np.zeros((1, 2, 64), np.uint16)
+        file["exchange/theta"] = np.rad2deg(theta)
+        file["exchange/theta"].attrs["units"] = "degrees"
+    monkeypatch.chdir(tmp_path)
+    exec(script, {"tomopy_edge": tomopy_edge})  # noqa: S102 - our own page
+    assert capsys.readouterr().out.startswith("(31.5,) [")
 
 
 def test_the_fault_in_the_tutorial_is_what_is_said(catalogue, monkeypatch):

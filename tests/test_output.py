@@ -31,6 +31,13 @@ def test_outputs_are_named_as_the_aps_tools_name_them():
     assert default_output(Path("tooth.h5")) == Path.cwd().with_name(f"{Path.cwd().name}_rec") / "tooth_rec"
 
 
+@pytest.mark.parametrize(("folder", "name"), [("bone_1.5um", "bone_1.5um_rec"), ("bone.zarr", "bone_rec")])
+def test_the_output_of_a_folder_has_its_whole_name(tmp_path, folder, name):
+    scan = tmp_path / "night" / folder
+    scan.mkdir(parents=True)
+    assert default_output(scan) == tmp_path / "night_rec" / name
+
+
 def test_what_is_written_appears_at_once_at_the_end(tmp_path):
     with output_folder(tmp_path / "deep" / "out") as folder:
         (folder / "recon_00000.tiff").write_text("slice")

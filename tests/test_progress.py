@@ -3,9 +3,11 @@
 import io
 import logging
 import re
+import sys
 import threading
 import time
 from contextlib import redirect_stderr
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -112,3 +114,51 @@ def test_where_things_come_in_time_no_log_says_anything(caplog):
     assert [*watched(iter([1, 2]), list, "slices", patience=5)] == [1, 2]
     assert not caplog.records
     assert not [thread for thread in threading.enumerate() if thread.name == "watch"]
+
+
+class Cell:
+    """The output of a cell: what was shown in it, one after the other."""
+
+    def __init__(self):
+        self.shown = []
+
+    def display(self, data, *, raw, display_id):
+        assert raw
+        assert display_id
+        self.shown.append(data["text/plain"])
+        return self
+
+    def update(self, data, *, raw):
+        assert raw
+        self.shown.append(data["text/plain"])
+
+
+@pytest.fixture
+def cell(monkeypatch):
+    """A notebook that notes what it shows."""
+    found, ipython = Cell(), ModuleType("IPython")
+    ipython.get_ipython = lambda: SimpleNamespace(kernel=object())
+    ipython.display = ModuleType("IPython.display")
+    ipython.display.display = found.display
+    monkeypatch.setitem(sys.modules, "IPython", ipython)
+    monkeypatch.setitem(sys.modules, "IPython.display", ipython.display)
+    return found
+
+
+def test_in_a_notebook_a_bar_of_text_changes_in_place_and_ends_on_the_whole_count(cell, caplog):
+    caplog.set_level(logging.INFO)
+    assert list(track("abcd", total=4, what="slices")) == [*"abcd"]
+    assert cell.shown[0] == f"slices {'░' * 40} 0/4"
+    assert re.fullmatch(rf"slices {'█' * 40} 4/4 {RATE}", cell.shown[-1])
+    assert not caplog.messages
+
+
+def test_a_notebook_is_not_sent_more_than_it_can_show(cell):
+    assert len(list(track(range(10_000), total=10_000, what="slices"))) == 10_000
+    assert len(cell.shown) < 10
+
+
+def test_ipython_in_a_terminal_is_no_notebook(cell, monkeypatch):
+    sys.modules["IPython"].get_ipython = SimpleNamespace
+    list(track("ab", total=2, what="slices"))
+    assert not cell.shown

@@ -133,8 +133,8 @@ def test_a_folder_is_no_scan_but_its_scans_are_named(tmp_path):
 
 def test_an_unknown_format_is_told_by_its_first_bytes(tmp_path):
     path = tmp_path / "scan.h5"
-    path.write_bytes(b"II*\x00 a TIFF, in truth")
-    with pytest.raises(DataError, match=r"starts with the bytes b'II\*.*Expected HDF5"):
+    path.write_bytes(b"SIMPLE  = a FITS file, in truth")
+    with pytest.raises(DataError, match=r"starts with the bytes b'SIMPLE.*Expected HDF5.*TIFF"):
         open_scan(path)
 
 

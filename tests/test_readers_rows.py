@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tomopy_edge.errors import DataError
-from tomopy_edge.readers import frames, open_scan, row_reader, scratch
+from tomopy_edge.readers import open_scan, row_reader, scratch, stack
 from tomopy_edge.readers.frames import Frames
 
 ANGLES, ROWS, COLUMNS = 9, 24, 6
@@ -110,7 +110,7 @@ def test_rows_are_what_numpy_slices_in_any_order(  # noqa: PLR0913, PLR0917 - wh
     write_nxtomo(tmp_path / "scan.h5", counts, keys, **stored)
     memory(fit, counts, 0, disk=disk)
     monkeypatch.setattr(row_reader, "has_room", lambda *_: disk == "quick")
-    monkeypatch.setattr(frames, "PIECE_BYTES", data.draw(st.integers(1, 300)))
+    monkeypatch.setattr(stack, "PIECE_BYTES", data.draw(st.integers(1, 300)))
     monkeypatch.setattr(row_reader, "PART_BYTES", data.draw(st.integers(1, 300)))
     with open_scan(tmp_path / "scan.h5") as scan:
         asked = [(min(first, scan.rows - 1), min(first + width, scan.rows)) for first, width in orders]
@@ -124,7 +124,7 @@ def test_rows_are_what_numpy_slices_in_any_order(  # noqa: PLR0913, PLR0917 - wh
 
 def test_frames_that_are_packed_together_are_read_together(tmp_path, monkeypatch):
     asked, read = [], h5py.Dataset.read_direct
-    monkeypatch.setattr(frames, "PIECE_BYTES", 1)
+    monkeypatch.setattr(stack, "PIECE_BYTES", 1)
     monkeypatch.setattr(
         h5py.Dataset, "read_direct", lambda self, *where: (asked.append(where[1][0]), read(self, *where))
     )

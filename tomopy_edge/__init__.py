@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from tomopy_edge.job import Job, Tally
     from tomopy_edge.recon import recon_and_denoise
     from tomopy_edge.run_scan import run
+    from tomopy_edge.sweeps.making import sweep
+    from tomopy_edge.through_tomopy import tomopy_algorithm
+    from tomopy_edge.yaml_text import Sweep
 
 __all__ = [
     "Backend",
@@ -53,6 +56,7 @@ __all__ = [
     "Sinograms",
     "StageEntry",
     "Step",
+    "Sweep",
     "Tally",
     "Transmission",
     "Volume",
@@ -62,6 +66,8 @@ __all__ = [
     "options",
     "recon_and_denoise",
     "run",
+    "sweep",
+    "tomopy_algorithm",
 ]
 
 _HOMES = {
@@ -75,6 +81,9 @@ _HOMES = {
     "job": ("Job", "Tally"),
     "recon": ("recon_and_denoise",),
     "run_scan": ("run",),
+    "sweeps.making": ("sweep",),
+    "through_tomopy": ("tomopy_algorithm",),
+    "yaml_text": ("Sweep",),
 }
 """Module -> what is imported from it when asked for."""
 

@@ -81,11 +81,11 @@ class Layout:
     edge: int
 
     @classmethod
-    def of(cls, shape: tuple[int, ...]) -> Layout:
-        """Return the layout for slices of this shape (y, x)."""
+    def of(cls, shape: tuple[int, ...], largest: int = LARGEST_PANEL, smallest: int = SMALLEST_PANEL) -> Layout:
+        """Return the layout for slices of this shape (y, x), with panels of about these edges."""
         longest = max(shape)
-        shrink = -(-longest // LARGEST_PANEL)
-        grow = -(-SMALLEST_PANEL // longest) if shrink == 1 else 1
+        shrink = -(-longest // largest)
+        grow = -(-smallest // longest) if shrink == 1 else 1
         return cls(shrink, grow, -(-longest // shrink) * grow)
 
     @property

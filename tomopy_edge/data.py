@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomopy_edge.errors import DataError
+from tomopy_edge.notebook import scan_html, volume_html
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
@@ -62,6 +63,9 @@ class Scan:
                     f"{name} must have the rows and columns of the projections {self.projections.shape[1:]}, "
                     f"got {frames.shape[1:]}"
                 )
+
+    def _repr_html_(self) -> str:
+        return scan_html(self)
 
 
 @dataclass(frozen=True)
@@ -136,3 +140,6 @@ class Volume:
 
     def __post_init__(self) -> None:
         _expect("slices", self.slices, ("z", "y", "x"))
+
+    def _repr_html_(self) -> str:
+        return volume_html(self)

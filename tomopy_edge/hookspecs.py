@@ -141,8 +141,7 @@ class BackendEntry:
 class Step:
     """A stage that is open and ready for chunks.
 
-    It stays open for rows that lie apart, in any order, where a run goes on with what an earlier one left, or on a
-    worker of a cluster, which closes it up to ten seconds after its last chunk: `apply` must remember no chunk.
+    It stays open for rows that lie apart, in any order, as on a worker of a cluster: `apply` must remember no chunk.
 
     Attributes
     ----------
@@ -204,7 +203,12 @@ class StageEntry:
 
 @dataclass(frozen=True)
 class OpenStage:
-    """A stage of the run with its settled options, open, as a later stage finds it in `Job.before`."""
+    """A stage of the run, as a later one finds it in `Job.before`.
+
+    Attributes
+    ----------
+    entry, options, step : the stage, its settled options, and it, open
+    """
 
     entry: StageEntry
     options: Any

@@ -30,7 +30,9 @@ REPORT = "report.json"
 def default_output(scan: Path) -> Path:
     """Return where the slices of a scan go, as the APS tools name it: `<parent>_rec/<stem>_rec`."""
     scan = Path(scan).absolute()
-    return scan.parent.parent / f"{scan.parent.name}_rec" / f"{scan.stem}_rec"
+    # In the name of a folder a dot begins no suffix, but that of a Zarr store.
+    name = scan.name.removesuffix(".zarr") if scan.is_dir() else scan.stem
+    return scan.parent.parent / f"{scan.parent.name}_rec" / f"{name}_rec"
 
 
 Worth = Callable[[Path], str]

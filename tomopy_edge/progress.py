@@ -1,4 +1,4 @@
-"""How far a long job has come: a bar with its rate on a terminal, a line now and then in a log."""
+"""How far a long job has come: a bar with its rate on a terminal and in a notebook, a line now and then in a log."""
 
 from __future__ import annotations
 
@@ -19,6 +19,12 @@ PATIENCE = 600.0
 LINE_EVERY = 10.0
 """Seconds between two lines in a log."""
 
+CELL_EVERY = 0.5
+"""Seconds between two changes of a bar in a notebook: each is a message to the browser."""
+
+WIDTH = 40
+"""Characters of a bar in a notebook."""
+
 
 def track(things: Iterable[T], *, total: int, what: str, size: Callable[[T], int] = lambda _: 1) -> Iterator[T]:
     """Yield `things` and show how many of `total` are done.
@@ -30,8 +36,14 @@ def track(things: Iterable[T], *, total: int, what: str, size: Callable[[T], int
     what : the unit, in words, such as "slices"
     size : units of work in a thing
     """
-    show = _bar if sys.stderr.isatty() else _lines
+    show = _bar if sys.stderr.isatty() else _cell if in_notebook() else _lines
     return show(things, size, total, what)
+
+
+def in_notebook() -> bool:
+    """Return whether this runs in a notebook's kernel, which shows what changes in place."""
+    ipython = sys.modules.get("IPython")
+    return hasattr(ipython.get_ipython(), "kernel") if ipython is not None else False
 
 
 def watched(things: Iterable[T], doing: Callable[[], list[str]], what: str, patience: float = PATIENCE) -> Iterator[T]:
@@ -86,6 +98,27 @@ def _bar(things: Iterable[T], size: Callable[[T], int], total: int, what: str) -
             yield thing
             done += size(thing)
             bar.update(task, completed=done, rate=_rate(done, start))
+
+
+def _cell(things: Iterable[T], size: Callable[[T], int], total: int, what: str) -> Iterator[T]:
+    """Show a bar of text in the output of a cell, which any notebook can, with or without widgets."""
+    from IPython.display import display
+
+    start = told = time.monotonic()
+    shown = display({"text/plain": _drawn(0, total, what, "")}, raw=True, display_id=True)
+    done = 0
+    for thing in things:
+        yield thing
+        done += size(thing)
+        now = time.monotonic()
+        if now - told >= CELL_EVERY or done >= total:
+            shown.update({"text/plain": _drawn(done, total, what, _rate(done, start))}, raw=True)
+            told = now
+
+
+def _drawn(done: int, total: int, what: str, rate: str) -> str:
+    full = WIDTH * min(done, total) // max(total, 1)
+    return f"{what} {'█' * full}{'░' * (WIDTH - full)} {done}/{total} {rate}".rstrip()
 
 
 def _lines(things: Iterable[T], size: Callable[[T], int], total: int, what: str) -> Iterator[T]:

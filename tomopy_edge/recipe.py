@@ -16,7 +16,7 @@ Before the stages there may be `- cluster: {...}`, which says what machines a ru
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -30,7 +30,13 @@ from tomopy_edge.errors import EdgeError, PluginError, RecipeError, did_you_mean
 from tomopy_edge.hookspecs import StageEntry
 from tomopy_edge.shipped import shipped
 from tomopy_edge.strict import StrictError, read_strictly, to_plain
-from tomopy_edge.yaml_text import LARGEST, load_yaml
+from tomopy_edge.yaml_text import LARGEST, Sweep, SweepRange, load_yaml
+
+Named = list[tuple[str, dict[str, Any]]]
+"""Stages by name, with their options as plain data."""
+
+Place = tuple[Any, ...]
+"""Where a value stands: number of the stage, option, option of that, and so on."""
 
 CLUSTER = "cluster"
 """The one block that is no stage."""
@@ -85,31 +91,81 @@ def read_recipe(path: Path, catalogue: Catalogue, overrides: Iterable[str] = ())
     ------
     RecipeError : with every fault found
     """
+    return parse_recipe(read_plain(path), catalogue, source=str(path), overrides=overrides)
+
+
+def read_plain(path: Path) -> Any:
+    """Return what a recipe's file holds as plain data, or raise a `RecipeError`; see `read_recipe`."""
     try:
         if not path.exists() and (shipped("recipes") / f"{path}.yaml").is_file():
             path = shipped("recipes") / f"{path}.yaml"
         with path.open(encoding="utf-8") as file:
             # No more than tells that it is too long: it may be a scan.
-            raw = load_yaml(file.read(LARGEST + 1))
+            return load_yaml(file.read(LARGEST + 1))
     except OSError as error:
         hint = did_you_mean(path.stem, _shipped_names())
         raise RecipeError(str(path), [f"cannot be read: {error.strerror}{hint}"]) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise RecipeError(str(path), [f"not YAML: {' '.join(str(error).split())}"]) from None
-    return parse_recipe(raw, catalogue, source=str(path), overrides=overrides)
 
 
 def parse_recipe(raw: Any, catalogue: Catalogue, *, source: str = "recipe", overrides: Iterable[str] = ()) -> Recipe:
     """Return the recipe that plain data `raw` (a list of stages) describes; see `read_recipe`."""
+    faults: list[str] = []
+    named = named_stages(raw, source, overrides, faults)
+    swept = [where(named, place) for place, _ in sweeps_in(named)]
+    faults += [f"{told}: a sweep stands here, and one value is needed; `run` alone tries several" for told in swept]
+    recipe = None if swept else recipe_of(named, catalogue, faults)
+    if recipe is None or faults:
+        raise RecipeError(source, faults)
+    return recipe
+
+
+def named_stages(raw: Any, source: str, overrides: Iterable[str], faults: list[str]) -> Named:
+    """Return the stages of plain data `raw`, overrides applied, by name; add what is at fault to `faults`.
+
+    Raises
+    ------
+    RecipeError : where it is no list of stages at all
+    """
     if not isinstance(raw, list) or not raw:
         raise RecipeError(source, [f"expected a list of stages such as '- reconstruct: {{}}', got {_short(raw)}"])
-    faults: list[str] = []
     pairs = [_name_and_options(item, number, faults) for number, item in enumerate(raw, start=1)]
     named = [pair for pair in pairs if pair is not None]
     for override in overrides:
         _override(named, override, faults)
+    return named
+
+
+def sweeps_in(named: Named) -> list[tuple[Place, Sweep | SweepRange]]:
+    """Return the sweeps among the options of stages, each with its place."""
+
+    def found(at: Place, value: Any) -> Iterator[tuple[Place, Sweep | SweepRange]]:
+        if isinstance(value, Sweep | SweepRange):
+            yield at, value
+        for key, inner in _inside(value):
+            yield from found((*at, key), inner)
+
+    return [one for number, (_, given) in enumerate(named) for one in found((number,), given)]
+
+
+def where(named: Named, place: Place) -> str:
+    """Return a place in words, such as "denoise.options.weight"."""
+    return ".".join([named[place[0]][0], *map(str, place[1:])])
+
+
+def _inside(value: Any) -> Iterable[tuple[Any, Any]]:
+    if isinstance(value, Mapping):
+        return value.items()
+    return enumerate(value) if isinstance(value, list | tuple) else ()
+
+
+def recipe_of(named: Named, catalogue: Catalogue, faults: list[str]) -> Recipe | None:
+    """Return the recipe of some stages, or add what is at fault to `faults`."""
     known = catalogue.stages
+    named = [*named]
     blocks: list[Block] = []
+    before = len(faults)
     cluster = _cluster(named, faults)
     for name, given in named:
         if name not in known:
@@ -123,12 +179,10 @@ def parse_recipe(raw: Any, catalogue: Catalogue, *, source: str = "recipe", over
         faults.append("no stage is left")
     if not faults:
         faults.extend(_chain_faults(blocks))
-    if faults:
-        raise RecipeError(source, faults)
-    return Recipe(tuple(blocks), cluster)
+    return Recipe(tuple(blocks), cluster) if len(faults) == before else None
 
 
-def _cluster(named: list[tuple[str, dict[str, Any]]], faults: list[str]) -> ClusterOptions | None:
+def _cluster(named: Named, faults: list[str]) -> ClusterOptions | None:
     """Take the block `cluster` out of those of the stages, and return it."""
     if CLUSTER not in (name for name, _ in named):
         return None
@@ -160,7 +214,7 @@ def _name_and_options(item: Any, number: int, faults: list[str]) -> tuple[str, d
     return None
 
 
-def _override(named: list[tuple[str, dict[str, Any]]], override: str, faults: list[str]) -> None:
+def _override(named: Named, override: str, faults: list[str]) -> None:
     place, equals, text = override.partition("=")
     stage, *path = place.split(".")
     if not equals or not all(path) or (not path and text not in {"null", "~"}):

@@ -12,6 +12,7 @@ from typing import Any
 
 from tomopy_edge.installed import Installed
 from tomopy_edge.job import Tally, available_cores
+from tomopy_edge.notebook import report_html
 from tomopy_edge.processor import board_name, processor_name
 from tomopy_edge.recipe import Recipe
 from tomopy_edge.writers.durable import put_text
@@ -19,6 +20,9 @@ from tomopy_edge.writers.failures import told
 
 PACKAGES = ("tomopy-edge", "numpy", "scipy", "numba", "algotom", "scikit-image", "ai-edge-litert", "h5py", "tifffile")
 """What the figures of a run can depend on."""
+
+FLAGGED_TOLD = 3
+"""Slices of which it is told on the command line why they are to be looked at."""
 
 
 @dataclass(frozen=True)
@@ -77,8 +81,19 @@ class Report:
         took = f"{made} in {self.seconds:.1f} s, of which {self.settling:.1f} s to settle the recipe"
         if self.failed:
             lines.append(f"{len(self.failed)} of {made} FAILED: rows {', '.join(self.failed)}")
-        verdict = [] if self.trust is None else [self.trust["line"]]
-        return [*lines, f"{took}; per slice: {parts}", *verdict]
+        return [*lines, f"{took}; per slice: {parts}", *self._verdict()]
+
+    def _verdict(self) -> list[str]:
+        """Return what the examined slices come to, and why, of a few of them."""
+        if self.trust is None:
+            return []
+        flagged = self.trust["flagged"]
+        some = [f"  slice {row}: {'; '.join(reasons)}" for row, reasons in [*flagged.items()][:FLAGGED_TOLD]]
+        more = [f"  and {len(flagged) - len(some)} more: see report.json"] if len(flagged) > len(some) else []
+        return [self.trust["line"], *some, *more]
+
+    def _repr_html_(self) -> str:
+        return report_html(self)
 
 
 def make_report(  # noqa: PLR0913 - the parts of a report

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Any
 
 import yaml
@@ -18,9 +19,36 @@ MOST, DEEPEST = 20_000, 30
 Ten aliases of ten aliases, and so on, are a few lines that fill all memory."""
 
 PLAIN = ("null", "bool", "int", "float", "str", "seq", "map")
-"""Tags of plain data, the only ones that are read."""
+"""Tags of plain data, the only ones that are read, but for those of a `Sweep`."""
 
 EXPONENT = re.compile(r"^[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$")
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Stands where an option's value stands, for several that are tried one after the other: `!Sweep [a, b, c]`.
+
+    Attributes
+    ----------
+    values : the values; nothing is checked here, so that a reader can tell all faults at once
+    """
+
+    values: Any
+    # With it, PyYAML refuses one as the key of a mapping, in a sentence.
+    __hash__ = None  # type: ignore[assignment]
+
+
+@dataclass(frozen=True)
+class SweepRange:
+    """Stands for evenly spaced values: `!SweepRange {start: 10, stop: 50, step: 10}` is 10, 20, 30 and 40.
+
+    Attributes
+    ----------
+    bounds : the mapping; `stop` is left out, as in Python's `range`. Nothing is checked here.
+    """
+
+    bounds: Any
+    __hash__ = None  # type: ignore[assignment]
 
 
 class _Loader(yaml.SafeLoader):
@@ -80,6 +108,16 @@ def _expect_once(node: yaml.Node) -> None:
         keys.add(key.value)
 
 
+def _untagged(loader: Any, node: yaml.Node) -> Any:
+    """Return what a node holds, whatever its tag is."""
+    if isinstance(node, yaml.SequenceNode):
+        return loader.construct_sequence(node, deep=True)
+    if isinstance(node, yaml.MappingNode):
+        return loader.construct_mapping(node, deep=True)
+    tag = loader.resolve(yaml.ScalarNode, node.value, (True, False))
+    return loader.construct_object(yaml.ScalarNode(tag, node.value, node.start_mark, node.end_mark))
+
+
 _Loader.yaml_constructors = {
     tag: make
     for tag, make in yaml.SafeLoader.yaml_constructors.items()
@@ -89,15 +127,17 @@ _Loader.yaml_implicit_resolvers = {
     first: [(tag, form) for tag, form in forms if not tag.endswith((":timestamp", ":value"))]
     for first, forms in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
+_Loader.add_constructor("!Sweep", lambda loader, node: Sweep(_untagged(loader, node)))
+_Loader.add_constructor("!SweepRange", lambda loader, node: SweepRange(_untagged(loader, node)))
 _Loader.add_implicit_resolver("tag:yaml.org,2002:float", EXPONENT, list("-+.0123456789"))
 
 
 def load_yaml(text: str) -> Any:
-    """Return the plain data that `text` holds.
+    """Return the plain data that `text` holds, and `Sweep` and `SweepRange` among them.
 
     Raises
     ------
-    yaml.YAMLError : where it is not YAML, would be anything but plain data, holds a key twice, or is far too long
+    yaml.YAMLError : where it is not YAML, would be anything else, holds a key twice, or is far too long
     """
     if len(text) > LARGEST:
         raise yaml.YAMLError(f"more than {LARGEST} characters")

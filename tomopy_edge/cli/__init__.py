@@ -15,8 +15,12 @@ from tomopy_edge.version import __version__
 log = logging.getLogger(__name__)
 
 VERBS = {
+    "init": "write a recipe made for a scan, with a comment on every choice",
     "run": "run a recipe on a scan",
+    "batch": "run a recipe on many scans",
     "check": "check a recipe, and whether it fits a scan, without running it",
+    "status": "tell what a file or folder is, and how far it has come",
+    "report": "make the page of an output, or open it",
     "recon": "reconstruct and denoise one scan without a recipe",
     "simulate": "simulate a scan, or pairs to train on",
     "train": "train a network on pairs",
@@ -29,6 +33,7 @@ VERBS = {
     "bench": "time the parts of a slice on this machine",
     "models": "list the trained models, or check one",
     "plugins": "list the stages, algorithms, denoisers and runtimes there are",
+    "plugin": "write a plugin of your own",
 }
 """Modules of this package, in the order of `--help` -> what it says of each, without importing it."""
 

@@ -13,8 +13,10 @@ from tomopy_edge.errors import DataError
 from tomopy_edge.output import default_output, expect_free, expect_room
 from tomopy_edge.plugins import load_catalogue
 from tomopy_edge.readers import ScanFile, open_scan
-from tomopy_edge.recipe import Recipe, read_recipe
+from tomopy_edge.recipe import Recipe
 from tomopy_edge.run_scan import expect_whole
+from tomopy_edge.sweeps.plan import rows_swept, slices_in, sweep_output, told_of_slices, told_of_sweeps
+from tomopy_edge.sweeps.variants import Variants, read_variants
 from tomopy_edge.writers.sizes import in_words
 
 log = logging.getLogger(__name__)
@@ -51,8 +53,11 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the recipe as it was understood, what it would make of the scan, and what that would take."""
     catalogue = load_catalogue()
-    recipe = read_recipe(args.recipe, catalogue, args.overrides)
+    variants = read_variants(args.recipe, catalogue, args.overrides)
+    recipe = variants.each[0].recipe
     expect_whole(recipe)
+    if variants.axes:
+        return _check_sweep(args, variants)
     understood = f"{args.recipe}: {len(recipe.blocks)} stages, no faults", "", recipe.to_yaml().rstrip()
     if args.scan is None:
         _say(*understood)
@@ -61,6 +66,24 @@ def run(args: argparse.Namespace) -> int:
     with open_scan(args.scan) as scan:
         _say(*understood)
         _check_scan(args, recipe, scan, catalogue)
+    return 0
+
+
+def _check_sweep(args: argparse.Namespace, variants: Variants) -> int:
+    """Print what a sweep would make; of memory and time, which are those of a few rows, nothing is said."""
+    from tomopy_edge.forecast import there
+
+    understood = [f"{args.recipe}: {len(variants.each[0].recipe.blocks)} stages, no faults with any value"]
+    understood += told_of_sweeps(variants)
+    if args.scan is None:
+        _say(*understood)
+        return 0
+    with open_scan(args.scan) as scan:
+        span = rows_swept(variants, scan)
+        output = args.output or sweep_output(scan)
+        _say(*understood, told_of_slices(variants, span), f"{'' if args.output else 'default '}output: {output}")
+        expect_free(output.resolve(), overwrite=True)
+        expect_room(there(output) / output.name, slices_in(variants, span) * 4 * scan.columns**2)
     return 0
 
 

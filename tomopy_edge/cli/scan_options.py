@@ -9,12 +9,17 @@ from pathlib import Path
 from tomopy_edge.catalogue import Catalogue
 from tomopy_edge.cluster_options import ClusterOptions
 from tomopy_edge.errors import DataError
+from tomopy_edge.page import PAGE
 from tomopy_edge.readers import ScanFile
 from tomopy_edge.recipe import Recipe
+from tomopy_edge.report import Report
 from tomopy_edge.run_scan import run
 
 SOME_FAILED = 3
 """Exit code of a run that made its output, but for some slices."""
+
+VERDICTS = {"OK": 0, "CHECK": 4, "STOP": 5}
+"""Exit code of a run that made all slices, by what the examined ones come to."""
 
 
 HERE = "described"
@@ -30,6 +35,11 @@ def add_output_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--resume", action="store_true", help="go on with what an earlier run of this recipe on this scan left"
     )
+    add_manner_flags(parser)
+
+
+def add_manner_flags(parser: argparse.ArgumentParser) -> None:
+    """Add what is done about slices that fail, on which machines, how many threads, how many rows at once."""
     parser.add_argument(
         "--strict", action="store_true", help="end where a slice fails, instead of making the others (exit code 3)"
     )
@@ -104,5 +114,13 @@ def run_and_tell(args: argparse.Namespace, recipe: Recipe, scan: Path | ScanFile
         catalogue=catalogue,
     )
     lines = [*done.report.lines(), f"slices: {done.output}", f"contact sheet: {done.output / 'contact_sheet.png'}"]
+    if (page := done.output / PAGE).is_file():
+        lines.append(f"report: {page}")
     print("\n".join(lines))  # noqa: T201 - this is what the command is for
-    return SOME_FAILED if done.report.failed else 0
+    return exit_code(done.report)
+
+
+def exit_code(report: Report) -> int:
+    """Return the exit code of a run that made its output: slices that failed weigh more than those to look at."""
+    word = "OK" if report.trust is None else report.trust["verdict"]
+    return SOME_FAILED if report.failed and word != "STOP" else VERDICTS[word]

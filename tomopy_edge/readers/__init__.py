@@ -6,12 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tomopy_edge.errors import DataError, did_you_mean
-from tomopy_edge.readers import beamlines, data_exchange, nxtomo
+from tomopy_edge.readers import beamlines, data_exchange, numpy_files, nxtomo, tiff
 from tomopy_edge.readers.arrays import ArrayScan
 from tomopy_edge.readers.claims import NONSENSE
+from tomopy_edge.readers.description import SUFFIXES
+from tomopy_edge.readers.folder import is_folder_of_images, open_described, open_file, open_folder
 from tomopy_edge.readers.hdf5_tree import contents, names
 from tomopy_edge.readers.scan_file import ScanFile
 from tomopy_edge.readers.trial import expect_survivable
+from tomopy_edge.readers.zarr_store import is_zarr, open_zarr
 
 if TYPE_CHECKING:
     import h5py
@@ -22,12 +25,13 @@ __all__ = ["ArrayScan", "ScanFile", "open_scan"]
 def open_scan(path: Path) -> ScanFile:
     """Open a scan of any format known here; nothing but angles and descriptions is read yet.
 
-    HDF5 files are recognised as DataExchange (a group `/exchange`) or NXtomo (a NeXus entry) and read with h5py. Other
-    beamline formats go to dxchange where that is installed.
+    HDF5 files are recognised as DataExchange (a group `/exchange`) or NXtomo (a NeXus entry) and read with h5py. TIFF
+    files, arrays of numpy and Zarr stores are read too, and what a scan.yaml describes. Other beamline formats go to
+    dxchange where that is installed.
 
     Parameters
     ----------
-    path : the file; its extension does not matter
+    path : the file, whose extension does not matter but for that of a YAML file; or a folder of images, a Zarr store
 
     Returns
     -------
@@ -38,13 +42,37 @@ def open_scan(path: Path) -> ScanFile:
     DataError : where there is no such file, or its contents are no scan, in a message that says what was found
     """
     path = Path(path)
+    if path.is_dir():
+        return _open_folder(path)
     _expect_file(path)
+    if path.suffix.lower() in SUFFIXES:
+        return open_described(path)
     import h5py
 
     if not h5py.is_hdf5(path):
-        return beamlines.open_foreign(path)
+        return _open_other(path)
     expect_survivable(path, lambda: _look(path))
     return _open(path)
+
+
+def _open_folder(path: Path) -> ScanFile:
+    if is_zarr(path):
+        return open_zarr(path)
+    if is_folder_of_images(path):
+        return open_folder(path)
+    scans = sorted(child.name for child in path.iterdir() if child.suffix in {".h5", ".hdf5", ".hdf", ".nxs", ".zarr"})
+    inside = f"; name one of the files in it: {', '.join(scans[:5])}" if scans else ""
+    raise DataError(f"{path}: a folder, not a scan{inside}")
+
+
+def _open_other(path: Path) -> ScanFile:
+    with path.open("rb") as file:
+        start = file.read(8)
+    if start.startswith((*tiff.MAGIC, numpy_files.MAGIC)):
+        return open_file(path)
+    if start.startswith(numpy_files.ZIP):
+        return numpy_files.open_npz(path)
+    return beamlines.open_foreign(path)
 
 
 def _open(path: Path) -> ScanFile:
@@ -91,10 +119,6 @@ def _open_hdf5(file: h5py.File, path: Path) -> ScanFile:
 
 
 def _expect_file(path: Path) -> None:
-    if path.is_dir():
-        scans = sorted(child.name for child in path.iterdir() if child.suffix in {".h5", ".hdf5", ".hdf", ".nxs"})
-        inside = f"; name one of the files in it: {', '.join(scans[:5])}" if scans else ""
-        raise DataError(f"{path}: a folder, not a scan{inside}")
     if not path.exists():
         beside = [child.name for child in path.parent.iterdir()] if path.parent.is_dir() else []
         where = "" if path.parent.is_dir() else f", nor a folder {path.parent}"

@@ -99,7 +99,8 @@ def open_foreign(path: Path) -> ForeignScan:
     if start != OLE_MAGIC:
         raise DataError(
             f"{path}: not a scan in a known format; it starts with the bytes {start!r}. Expected HDF5 (DataExchange, "
-            "NXtomo or ALS 8.3.2) or Zeiss Xradia .txrm; anything else that dxchange reads can be given as arrays"
+            "NXtomo or ALS 8.3.2), TIFF, .npy, .npz, Zarr or Zeiss Xradia .txrm; anything else that dxchange reads can "
+            "be given as arrays"
         )
     return _open_xradia(path)
 

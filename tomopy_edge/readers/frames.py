@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,20 +16,17 @@ from tomopy_edge.errors import DataError, ScanLostError
 from tomopy_edge.readers.claims import expect_frames
 from tomopy_edge.readers.hdf5_chunks import frames_together, never_written, rows_together, too_short
 from tomopy_edge.readers.hdf5_filters import expect_filters
-from tomopy_edge.readers.scan_file import counts_type
+from tomopy_edge.readers.stack import Stack
 
 if TYPE_CHECKING:
     import h5py
-
-PIECE_BYTES = 32 * 2**20
-"""What is asked of HDF5 at once: h5py does one thing at a time, and a thread that wants to write waits for it."""
 
 UNREADABLE = (OSError, RuntimeError)
 """What h5py raises where bytes cannot be read or unpacked."""
 
 
 @dataclass(frozen=True)
-class Frames:
+class Frames(Stack):
     """Some frames of a dataset with the axes (frame, row, column).
 
     Attributes
@@ -57,19 +53,26 @@ class Frames:
         return f"{self.dataset.file.filename}:{self.dataset.name}"
 
     @property
-    def dtype(self) -> np.dtype[np.uint16] | np.dtype[np.float32]:
-        """Type that the counts are read into."""
-        return counts_type(self.dataset.dtype, self.place)
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the dataset."""
+        shape: tuple[int, ...] = self.dataset.shape
+        return shape
 
     @property
-    def row_bytes(self) -> int:
-        """What one row of all these frames takes in memory."""
-        return len(self.numbers) * int(self.dataset.shape[2]) * self.dtype.itemsize
+    def stored(self) -> np.dtype[Any]:
+        """Type of the dataset."""
+        kind: np.dtype[Any] = self.dataset.dtype
+        return kind
 
     @property
     def rows_together(self) -> int:
         """How many rows are unpacked for the sake of one; 1 where rows can be read alone."""
         return rows_together(self.dataset)
+
+    @property
+    def frames_together(self) -> int:
+        """How many frames are unpacked for the sake of one."""
+        return frames_together(self.dataset)
 
     @property
     def touched(self) -> bool:
@@ -83,12 +86,7 @@ class Frames:
 
     def expect_readable(self, rows: int, columns: int) -> None:
         """Raise a `DataError` unless each frame has these rows and columns, and can be unpacked here."""
-        if self.dataset.ndim != 3 or self.dataset.shape[1:] != (rows, columns):  # noqa: PLR2004 - axes
-            raise DataError(
-                f"{self.place}: must have the axes (frame, row, column) with {rows} rows and {columns} columns as the "
-                f"projections have, got the shape {self.dataset.shape}"
-            )
-        counts_type(self.dataset.dtype, self.place)
+        super().expect_readable(rows, columns)
         try:
             expect_filters(self.dataset, self.place)
             self.unwritten  # noqa: B018 - found out now
@@ -115,56 +113,6 @@ class Frames:
         missing = np.flatnonzero(np.isin(self.numbers, never_written(self.dataset, self.numbers)))
         first, last = max(pairwise([-1, *missing, len(self.numbers)]), key=lambda ends: ends[1] - ends[0])
         return int(first) + 1, int(last)
-
-    def read(self, first: int, last: int) -> Counts:
-        """Return the rows `first` to `last - 1` (frame, row, column), straight into the type that counts have.
-
-        Raises
-        ------
-        DataError : where a frame cannot be read
-        ScanLostError : where the file is no longer what it was
-        """
-        rows = np.empty((len(self.numbers), last - first, self.dataset.shape[2]), self.dtype)
-        self.read_into(rows, first, last, 0)
-        return rows
-
-    def read_into(self, rows: Counts, first: int, last: int, at: int) -> None:
-        """Read the rows `first` to `last - 1` into `rows`, from its row `at` on; see `read`."""
-        for start, stop, target in self._pieces(last - first, PIECE_BYTES):
-            self._fill(rows, slice(start, stop), (first, last), (target, at))
-        self._expect_unchanged()
-
-    def parts(self, first: int, last: int, size: int) -> Iterator[tuple[int, Counts]]:
-        """Yield the rows `first` to `last - 1` of some frames at a time: the position of the first, and the frames.
-
-        Parameters
-        ----------
-        size : bytes that a part takes in memory at most, if one frame is not larger
-        """
-        for start, stop, target in self._pieces(last - first, size):
-            part = np.empty((stop - start, last - first, self.dataset.shape[2]), self.dtype)
-            self._fill(part, slice(start, stop), (first, last), (0, 0))
-            yield target, part
-            del part
-        self._expect_unchanged()
-
-    def _pieces(self, rows: int, size: int) -> Iterator[tuple[int, int, int]]:
-        """Yield (first, last + 1, position) of frames that follow each other, and that no stored chunk spans."""
-        together = frames_together(self.dataset)
-        frame = rows * self.dataset.shape[2] * self.dtype.itemsize
-        step = max(size // (frame * together), 1) * together
-        for start, stop, target in self._runs():
-            cuts = [start, *range(start - start % step + step, stop, step), stop]
-            for begin, end in pairwise(cuts):
-                yield begin, end, target + begin - start
-
-    def _runs(self) -> Iterator[tuple[int, int, int]]:
-        """Yield (first, last + 1, position in the result) of frames that follow each other."""
-        if not self.numbers.size:
-            return
-        starts = np.flatnonzero(np.diff(self.numbers, prepend=-2) != 1)
-        for start, stop in zip(starts, [*starts[1:], len(self.numbers)], strict=True):
-            yield int(self.numbers[start]), int(self.numbers[stop - 1]) + 1, int(start)
 
     def _fill(self, rows: Counts, frames: slice, span: tuple[int, int], corner: tuple[int, int]) -> None:
         """Read `span` of `frames` into `rows`, whose frame and row `corner` says where."""

@@ -18,8 +18,8 @@ import numpy as np
 from tomopy_edge.data import Counts
 from tomopy_edge.errors import DataError
 from tomopy_edge.memory import free_memory
-from tomopy_edge.readers.frames import Frames
 from tomopy_edge.readers.scratch import ScratchRows, has_room, scratch_folder
+from tomopy_edge.readers.stack import Stack
 
 log = logging.getLogger(__name__)
 
@@ -59,10 +59,10 @@ class RowReader:
     row_bytes : what a row takes that is read ahead, with those that are read ahead beside it
     """
 
-    def __init__(self, frames: Frames, row_bytes: int) -> None:
+    def __init__(self, frames: Stack, row_bytes: int) -> None:
         self.frames = frames
         self._row_bytes = row_bytes
-        self._rows = int(frames.dataset.shape[1])
+        self._rows = int(frames.shape[1])
         # Rows are unpacked in bands of so many.
         self._band = min(frames.rows_together, self._rows)
         self._block = _Block(0, 0, 0.0, None)
@@ -127,7 +127,7 @@ class RowReader:
         elif in_order:
             start = first
         began, there = time.perf_counter(), 0 if held is None else held.shape[1]
-        rows = np.empty((len(self.frames.numbers), end - start, self.frames.dataset.shape[2]), self.frames.dtype)
+        rows = np.empty((len(self.frames.numbers), end - start, self.frames.shape[2]), self.frames.dtype)
         if held is not None:
             rows[:, :there] = held
         self.frames.read_into(rows, start + there, end, there)
@@ -153,7 +153,7 @@ class RowReader:
             return False
         scratch = None
         try:
-            columns = int(frames.dataset.shape[2])
+            columns = int(frames.shape[2])
             scratch = ScratchRows(folder, first, last, frames=len(frames.numbers), columns=columns, dtype=frames.dtype)
             part = min(int(MEMORY_SHARE * free_memory()), PART_BYTES)
             self._scratch = scratch.fill(frames.parts(first, last, part))
