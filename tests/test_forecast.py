@@ -29,6 +29,7 @@ from tomopy_edge.memory import PLENTY
 from tomopy_edge.readers import open_scan
 from tomopy_edge.recipe import parse_recipe
 from tomopy_edge.stages.write import WRITERS
+from tomopy_edge.trust.consistency import memory_for
 from tomopy_edge.writers.sizes import HEADER, UNITS, in_words, on_disk
 from tomopy_edge.writers.zarr_planes import tensorstore
 
@@ -301,6 +302,29 @@ def test_no_more_rows_are_tried_than_there_is_time_for(recipe, scan_file, tmp_pa
     few, all_ = ([end.rows for end in ends] for ends, _ in tried)
     assert len(few) < 5
     assert all_ == [2] * 16
+
+
+def test_slices_that_are_examined_take_time_for_each_of_them(recipe, scan_file, tmp_path, monkeypatch):
+    examined = recipe([*STAGES[:5], {"trust": {"every": 2}}, "write"])
+    with open_scan(scan_file) as scan:
+        took = []
+        for count in (1, 1001):
+            monkeypatch.setattr(pace_module, "examined_rows", lambda *_, count=count: range(count))
+            took.append(foretell_time(examined, scan, tmp_path / "slices", nchunk=2))
+    assert took[1].beginning > took[0].beginning + 1000 * 1e-3
+    assert took[1].each < 5 * took[0].each
+
+
+def test_memory_is_counted_for_the_check_that_it_allows(catalogue):
+    stages = [*STAGES[:5], "write"]
+    plain, examined = (
+        parse_recipe(some, catalogue, source="here") for some in (stages, [*stages[:-1], "trust", stages[-1]])
+    )
+    rich, poor = (
+        [held(one, free, catalogue=catalogue).peak for one in (plain, examined)] for free in (2**36, 2 * 10**8)
+    )
+    assert rich[1] - rich[0] > memory_for(LARGE.angles * LARGE.columns, LARGE.size**2) / 2
+    assert poor[1] - poor[0] < rich[1] - rich[0]
 
 
 def test_a_run_that_would_fail_fails_when_it_is_tried(recipe, scan_file, tmp_path):

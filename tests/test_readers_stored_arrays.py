@@ -87,6 +87,17 @@ def test_an_npz_file_whose_packed_bytes_are_damaged_is_told(tmp_path):
         open_scan(path)
 
 
+def test_a_header_that_is_damaged_is_told(tmp_path):
+    for name in ("projections", "theta"):
+        np.save(tmp_path / f"{name}.npy", PARTS[name])
+    for name, message in (("theta", "is no array of angles"), ("projections", "is no array of numpy")):
+        path = tmp_path / f"{name}.npy"
+        path.write_bytes(path.read_bytes().replace(b"(", b"[", 1))
+        with pytest.raises(DataError, match=rf"{name}\.npy: {message}"):
+            open_scan(tmp_path)
+        np.save(path, PARTS[name])
+
+
 def test_an_npy_file_that_is_cut_off_is_told_when_it_is_opened_and_when_it_is_read(tmp_path):
     for name, array in PARTS.items():
         np.save(tmp_path / f"{name}.npy", array)

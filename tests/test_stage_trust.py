@@ -17,7 +17,8 @@ from tomopy_edge.job import Job
 from tomopy_edge.options import options
 from tomopy_edge.plugins import make_manager
 from tomopy_edge.readers import open_scan
-from tomopy_edge.trust.examiner import Examiner, examined_rows
+from tomopy_edge.trust.examiner import Examiner
+from tomopy_edge.trust.rows import examined_rows
 
 COLUMNS, ROWS = 192, 12
 

@@ -220,9 +220,14 @@ def test_the_network_is_opened_once_and_the_unit_found_once_for_all_chunks_and_c
 
 
 def test_the_last_reference_closes_the_network(made, opened):
-    call(made(ncore=1, runtime="litert"))
+    algorithm = made(ncore=1, runtime="litert")
+    call(algorithm)
+    # Whoever else still refers to the network.
+    steps = algorithm._kept._steps
+    del algorithm
     gc.collect()
     assert opened == ["opened", "closed"]
+    assert steps is not None
 
 
 def test_a_closed_algorithm_opens_again_and_another_geometry_is_settled_anew(made, opened):

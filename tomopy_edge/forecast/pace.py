@@ -6,7 +6,7 @@ import tempfile
 import time
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -15,13 +15,15 @@ from typing import Any, cast
 from tomopy_edge.catalogue import Catalogue
 from tomopy_edge.chunk_size import sample_rows
 from tomopy_edge.forecast import Plan, ahead_of, there
-from tomopy_edge.job import Job
+from tomopy_edge.job import Job, Tally
 from tomopy_edge.pipeline import Span, settle, stream
 from tomopy_edge.readers import ScanFile
 from tomopy_edge.readers.row_reader import SCRATCH_RATE
 from tomopy_edge.recipe import Recipe
 from tomopy_edge.record import Picked
 from tomopy_edge.stages.read import RowRange, even_chunks
+from tomopy_edge.stages.trust import ENTRY as TRUST
+from tomopy_edge.trust.rows import examined_rows
 from tomopy_edge.writers.failures import told
 from tomopy_edge.writers.ledger import Ledger
 
@@ -40,7 +42,7 @@ class Duration:
     ----------
     rows : that slices are made of
     settling : seconds until the recipe is settled
-    beginning : seconds until libraries are loaded and networks open, and at the end of all
+    beginning : seconds until libraries are loaded and networks open, at the end of all, and to examine some slices
     each : seconds for a slice from then on
     unpacking : seconds in which rows are unpacked and moved to a scratch file
     spread : seconds for a slice: of the quickest chunk and of the slowest
@@ -125,7 +127,9 @@ def foretell_time(
         reading = time.perf_counter() - start
         settled = settle(recipe, sample, job)
         settling = time.perf_counter() - start
-        ends, drawing = _tried(settled, tried, rows, job, budget)
+        plain = Recipe(tuple(block for block in settled.blocks if block.entry is not TRUST))
+        ends, drawing = _tried(plain, tried, rows, job, budget)
+        examining = _examining(settled, tried, plan, job)
     _, scratch = ahead_of(scan, plan)
     # Where not all fits, the scan is unpacked from its beginning once more, and then for the scratch file.
     unpacking = 0.0 if scratch is None else 2 * reading + 2 * scratch.size / SCRATCH_RATE
@@ -133,7 +137,7 @@ def foretell_time(
     paces = [(b.seconds - a.seconds) / b.rows for a, b in pairwise(ends)] or [first.seconds / first.rows]
     done = sum(end.rows for end in ends[1:])
     each = (ends[-1].seconds - first.seconds) / done if done else paces[0]
-    beginning = loading + max(first.seconds - first.rows * each, 0.0) + drawing
+    beginning = loading + max(first.seconds - first.rows * each, 0.0) + drawing + examining
     return Duration(plan.rows, settling, beginning, each, unpacking, (min(paces), max(paces)))
 
 
@@ -164,6 +168,23 @@ def _tried(settled: Recipe, span: Span, chunk: int, job: Job, budget: float) -> 
     start = time.perf_counter()
     picked.draw(Path(job.output or "") / "contact_sheet.png", job.scan)
     return ends, time.perf_counter() - start
+
+
+def _examining(settled: Recipe, tried: Span, plan: Plan, job: Job) -> float:
+    """Return how long it takes to examine slices, tried on one: a run examines few, and a trial of few rows none."""
+    chosen = next((block.options for block in settled.blocks if block.entry is TRUST), None)
+    if chosen is None:
+        return 0.0
+    middle = (tried.first + tried.last) // 2
+    took = []
+    for _ in range(2):
+        # The second time, tables are made and kernels compiled.
+        one = replace(job, rows=(middle, middle + 1), tally=Tally())
+        for _ in stream(settled, partial(even_chunks, chunk=2), Span(middle, middle + 1, tried.rows), one):
+            pass
+        took.append(one.tally.seconds[TRUST.name]["total"])
+    many = len(examined_rows(plan.span.first, plan.span.last, chosen.every))
+    return took[0] + (many - 1) * took[1]
 
 
 @contextmanager

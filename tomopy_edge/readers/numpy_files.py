@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import zipfile
+import zlib
 from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any
@@ -20,12 +21,12 @@ from tomopy_edge.readers.member_names import MEMBERS, find_member
 from tomopy_edge.readers.raw import RawStack
 from tomopy_edge.readers.scratch import has_room, scratch_folder
 from tomopy_edge.readers.stack_scan import StackScan
-from tomopy_edge.readers.theta_files import LARGEST
+from tomopy_edge.readers.theta_files import LARGEST, NO_ARRAY
 
 MAGIC = b"\x93NUMPY"
 ZIP = b"PK\x03\x04"
 
-DAMAGE = (OSError, ValueError, EOFError, zipfile.BadZipFile, NotImplementedError)
+DAMAGE = (OSError, *NO_ARRAY, zipfile.BadZipFile, zlib.error, NotImplementedError)
 """What numpy and zipfile raise where a file is not what it should be."""
 
 

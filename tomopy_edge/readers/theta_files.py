@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,9 @@ import numpy as np
 from tomopy_edge.data import Float64
 from tomopy_edge.errors import DataError
 from tomopy_edge.readers.angles import to_radians
+
+NO_ARRAY = (ValueError, EOFError, SyntaxError, TokenError)
+"""What numpy raises where a file is none of its arrays, or its header is damaged."""
 
 LARGEST = 2**27
 """Bytes of a file of angles that is read: the largest scans have some ten thousand."""
@@ -41,7 +45,7 @@ def read_theta(path: Path, unit: str | None) -> tuple[Float64, list[str]]:
 def _array(path: Path) -> Float64:
     try:
         stored: Any = np.load(path, allow_pickle=False)
-    except ValueError as error:
+    except NO_ARRAY as error:
         raise DataError(f"{path}: is no array of angles ({error})") from error
     if not isinstance(stored, np.ndarray) or stored.ndim != 1 or stored.dtype.kind not in "iuf":
         shape = getattr(stored, "shape", "")

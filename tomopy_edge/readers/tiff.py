@@ -192,7 +192,7 @@ def _images(path: Path) -> list[Image]:
         rows, columns = int(series.shape[-2]), int(series.shape[-1])
         kind = np.dtype(series.dtype).newbyteorder(file.byteorder)
         count = 1 if len(series.shape) == 2 else int(series.shape[0])  # noqa: PLR2004 - axes
-        band = min(int(page.chunks[-2] if len(page.chunks) > 1 else rows), rows)
+        band = min(max(int(page.chunks[-2] if len(page.chunks) > 1 else rows), 1), rows)
         size = rows * columns * kind.itemsize
         if series.dataoffset is not None:
             return [Image((rows, columns), kind, int(series.dataoffset) + n * size, 1) for n in range(count)]

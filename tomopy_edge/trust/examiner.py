@@ -25,24 +25,12 @@ from tomopy_edge.trust.halves import FEWEST_VIEWS, compare_halves
 from tomopy_edge.trust.networks import NetworksRun
 from tomopy_edge.trust.pictures import draw_pictures
 from tomopy_edge.trust.residual import examine_residual
+from tomopy_edge.trust.rows import examined_rows
 
 log = logging.getLogger(__name__)
 
 STAGE = "trust"
 """What notes and times are told for."""
-
-FEWEST = 3
-"""Slices of a run that are examined at least, where it has so many."""
-
-
-def examined_rows(first: int, last: int, every: int) -> list[int]:
-    """Return which of the rows `first` to `last - 1` are examined: one in `every`, and at least three."""
-    rows = range(first + every // 2, last, every)
-    if len(rows) >= min(FEWEST, last - first):
-        return [*rows]
-    spread = np.linspace(first, last - 1, FEWEST + 2)[1:-1].round()
-    return sorted({int(row) for row in spread})
-
 
 @dataclass
 class _Seen:
