@@ -49,6 +49,7 @@ test-small: $(BIN)/.installed
 reference: $(BIN)/.installed-test
 	$(BIN)/python docs/make_reference.py
 	$(BIN)/python docs/make_hooks.py
+	$(BIN)/python docs/make_report.py
 	$(BIN)/python docs/make_api.py
 
 # With -W a warning, such as a link that leads nowhere, is an error.

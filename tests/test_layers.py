@@ -7,7 +7,8 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "tomopy_edge"
 LAYERS = [
-    {"ahead", "codes", "compiler", "errors", "notebook", "version", "shipped", "system_files", "text_table", "yaml_text"},
+    {"notebook"},
+    {"ahead", "codes", "compiler", "errors", "version", "shipped", "system_files", "text_table", "yaml_text"},
     {"data", "installed", "memory", "options", "processor", "progress", "strict", "tomopy_library"},
     {"backend", "cluster_options", "job", "tomopy_chunks"},
     {"hookspecs"},

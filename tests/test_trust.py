@@ -89,7 +89,7 @@ def test_the_contrast_of_what_is_lacking_is_told(template, scanned):
     found = scanned.compare(scanned.truth - lacking)
     near = [place for place in found.places if abs(place.y - 150) < 12 and abs(place.x - 128) < 35]
     assert near
-    assert 0.3 * scanned.unit < near[0].contrast < 1.5 * scanned.unit
+    assert 0.2 * scanned.unit < near[0].contrast < 1.5 * scanned.unit
 
 
 def test_a_crack_that_was_erased_is_found_where_it_was(scanned):
@@ -233,7 +233,7 @@ def test_the_verdict_names_slices_and_reasons_once():
     assert (verdict.word, verdict.line) == ("CHECK", "CHECK slices 10-20, 40: seams")
     assert verdict.flagged[40] == ("the seam index is 1.100, limit 1.02",)
     assert verdict_of(fine).line == "OK: 5 slices examined, none against its scan"
-    assert verdict_of([]).word == "OK"
+    assert verdict_of([]).line == "CHECK: no slice could be examined"
 
 
 def test_what_could_not_be_examined_is_told():

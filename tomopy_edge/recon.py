@@ -50,6 +50,7 @@ def recon_and_denoise(  # noqa: PLR0913 - TomoPy's names, all but the first two 
     runtime: str | None = None,
     stripes: str = "none",
     mask: float | None = 1.0,
+    trust: int | None = None,
     ncore: int | None = None,
     nchunk: int | None = None,
     tally: Tally | None = None,
@@ -78,6 +79,8 @@ def recon_and_denoise(  # noqa: PLR0913 - TomoPy's names, all but the first two 
         LiteRT's answers
     stripes : how rings are removed: a method of the stage `remove_stripes`
     mask : radius of the circle kept, as a share of the inscribed one; None keeps all
+    trust : one slice in so many is examined for what the denoiser took away or made up; what is found is told in the
+        log, and noted in `tally`. None examines none.
     ncore : threads; None takes all there are
     nchunk : rows worked on at once; None chooses by memory. The result does not depend on it.
     tally : where everything clipped, replaced or measured is counted, for those who want to know
@@ -114,11 +117,13 @@ def recon_and_denoise(  # noqa: PLR0913 - TomoPy's names, all but the first two 
     if filter_name is not None and not callable(algorithm):
         stages[-1]["reconstruct"]["options"] = {"filter_name": filter_name}
     stages += network_stages(denoiser, model, precision, runtime, fine_tune=fine_tune, catalogue=catalogue)
+    stages += [] if trust is None else [{"trust": {"every": trust}}]
     recipe = parse_recipe(stages, catalogue, source="recon_and_denoise")
     if callable(algorithm):
         recipe = _with_algorithm(recipe, algorithm, filter_name)
     chunk = rows_at_once(scan, nchunk, free_memory())
     span = Span(0, scan.rows, scan.rows)
+    job = dataclasses.replace(job, rows=(span.first, span.last))
     recipe = settle(recipe, rows_of(*sample_rows(span, scan.angles, scan.columns)), job)
 
     def read(first: int, last: int) -> Iterator[Any]:

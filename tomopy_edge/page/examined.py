@@ -5,9 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from tomopy_edge.trust.findings import Findings
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 log = logging.getLogger(__name__)
 
@@ -65,11 +69,19 @@ def examined_of(trust: Mapping[str, Any] | None) -> Examined | None:
     )
 
 
+@cache
+def _reader() -> TypeAdapter[Findings]:
+    # To make one takes a hundred times as long as to use it.
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Findings)
+
+
 def _findings(plain: object) -> Findings | None:
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import ValidationError
 
     try:
-        return TypeAdapter(Findings).validate_python(plain)
+        return _reader().validate_python(plain)
     except ValidationError as error:
         log.warning("findings of a slice cannot be shown: %s", error)
         return None

@@ -105,7 +105,7 @@ def facts(report: Report) -> Markup:
         ("Rows", first_last),
         ("Pixel size", "not known" if size is None else f"{size:g} µm"),
         ("Slices (z, y, x)", shape or NONE),
-        ("Begun", report.started or NONE),
+        ("Begun", report.started.replace("T", " ") or NONE),
         ("Took", f"{figure(report.seconds, 4)} s, of which {figure(report.settling, 3)} s to settle the recipe"),
         ("Settings", ", ".join(f"{name} {value}" for name, value in report.settings.items()) or NONE),
     ]

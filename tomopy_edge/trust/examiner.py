@@ -26,11 +26,16 @@ from tomopy_edge.trust.networks import NetworksRun
 from tomopy_edge.trust.pictures import draw_pictures
 from tomopy_edge.trust.residual import examine_residual
 from tomopy_edge.trust.rows import examined_rows
+from tomopy_edge.trust.verdict import reasons_of
 
 log = logging.getLogger(__name__)
 
 STAGE = "trust"
 """What notes and times are told for."""
+
+TOLD_AT_ONCE = 3
+"""Slices of which the log tells as they pass by; the verdict tells of all."""
+
 
 @dataclass
 class _Seen:
@@ -66,6 +71,7 @@ class Examiner:
         self._margin = sum(stage.step.neighbours for stage in after)
         self._networks = NetworksRun.among(after)
         self._seen = _Seen()
+        self._flagged = 0
         self._opened = ExitStack()
         self._halves: list[Step] = []
         self._check: tuple[Any, ConsistencyCheck] | None = None
@@ -112,12 +118,25 @@ class Examiner:
         try:
             with self._job.tally.aside():
                 findings = self._look(row, volume)
+            self._tell(findings)
             if self._job.output is not None:
                 keep(self._job.output, findings)
         except Exception as error:
             log.warning("row %d could not be examined: %s", row, told_of(error))
             log.debug("where it came from", exc_info=True)
             self._job.tally.note(STAGE, f"row {row} could not be examined: {told_of(error)}")
+
+    def _tell(self, findings: Findings) -> None:
+        """Tell at once of a slice that is to be looked at: a scientist may not want to wait for the others."""
+        reasons = "; ".join(reason.told for reason in reasons_of(findings))
+        if not reasons:
+            return
+        self._flagged += 1
+        log.log(
+            logging.WARNING if self._flagged <= TOLD_AT_ONCE else logging.DEBUG, "slice %d: %s", findings.row, reasons
+        )
+        if self._job.output is None:
+            self._job.tally.note(STAGE, f"slice {findings.row}: {reasons}")
 
     def _look(self, row: int, volume: Volume) -> Findings:
         denoised = volume.slices[row - volume.first_row]

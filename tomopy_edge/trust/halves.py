@@ -22,6 +22,9 @@ Rosenthal, R. Henderson, J. Mol. Biol. 333, 721, 2003)."""
 FEWEST_VIEWS = 32
 """With fewer, halves show the streaks of too few views rather than noise."""
 
+POINTS = 96
+"""Of a curve, at most, that are kept."""
+
 SMOOTHED = 3
 """Rings whose mean is compared: single ones of few pixels correlate by chance."""
 
@@ -39,9 +42,9 @@ class Halves:
     Attributes
     ----------
     resolution : pixels per period up to which the raw halves agree; 2 is the finest that pixels can hold
-    frequencies : (ring,), cycles per pixel
-    raw : (ring,), correlation of the raw halves
-    denoised : (ring,), correlation of the denoised even half with the raw odd one
+    frequencies : (point,), cycles per pixel
+    raw : (point,), correlation of the raw halves
+    denoised : (point,), correlation of the denoised even half with the raw odd one
     gain : dB by which denoising brought the even half nearer to the odd one; 3.01 where it left no error at all, below
         0 where it did harm
     error_left : rms error that the denoised half is left with, as a share of the raw half's; above 1 where it did harm
@@ -77,9 +80,9 @@ def compare_halves(even: Float32, odd: Float32, denoised: Float32) -> Halves:
     tiny = np.finfo(float).tiny
     return Halves(
         resolution=_resolution(frequencies, raw),
-        frequencies=_told(frequencies),
-        raw=_told(raw),
-        denoised=_told(gained),
+        frequencies=_points(frequencies),
+        raw=_points(raw),
+        denoised=_points(gained),
         gain=float(10 * np.log10(max(apart, tiny) / max(after, tiny))),
         error_left=float(np.sqrt(left)),
     )
@@ -133,5 +136,8 @@ def _resolution(frequencies: Float64, curve: Float64) -> float:
     return float(1 / (frequencies[n - 1] + share * (frequencies[n] - frequencies[n - 1])))
 
 
-def _told(numbers: Float64) -> tuple[float, ...]:
-    return tuple(round(float(number), 4) for number in numbers)
+def _points(curve: Float64) -> tuple[float, ...]:
+    """Return a curve of few points: means of as many neighbours each."""
+    starts = np.linspace(0, len(curve), min(POINTS, len(curve)) + 1).astype(int)
+    means = np.add.reduceat(curve, starts[:-1]) / np.diff(starts)
+    return tuple(round(float(mean), 4) for mean in means)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomopy_edge.data import Float32
-from tomopy_edge.trust.templates import BANK, Template
+from tomopy_edge.trust.templates import BANK, LENGTH, Template
 
 RINGS, FAINTER = 10.0, 3.0
 """How far around a place a filter rings, in its widths, and by how much fainter than the place, at least."""
@@ -95,7 +95,8 @@ def places_of(scores: Scores, limit: float, denoised: Float32) -> tuple[Place, .
 
 def _is_echo(y: int, x: int, score: float, place: Place, width: float) -> bool:
     """Return whether a place belongs to a stronger one beside it, around which filters ring."""
-    return np.hypot(y - place.y, x - place.x) < RINGS * width and score < place.score / FAINTER
+    near = np.hypot(y - place.y, x - place.x) < RINGS * width + LENGTH / 2
+    return bool(near) and score < place.score / FAINTER
 
 
 def _sort(denoised: Float32, y: int, x: int, template: Template, lacks: float) -> str:

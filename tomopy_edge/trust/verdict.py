@@ -97,7 +97,7 @@ def verdict_of(findings: Sequence[Findings]) -> Verdict:
     flagged = {row: tuple(reason.told for reason in some) for row, some in reasons.items() if some}
     rows = tuple(one.row for one in findings)
     if not rows:
-        return Verdict("OK", "OK, but no slice was examined", (), {})
+        return Verdict("CHECK", "CHECK: no slice could be examined", (), {})
     far = [row for row, some in reasons.items() if any(reason.far for reason in some)]
     if len(far) >= MANY * len(rows):
         short = next(reason.short for reason in reasons[far[0]] if reason.far)
