@@ -42,17 +42,15 @@ their noise, as an object moves, a beam hardens, a scintillator glows on."""
 RAW = 1.5
 """How many times the contrast that the raw slice itself errs by is not the denoiser's fault."""
 
-NORMAL = 1.4826
-"""Standard deviation of a normal distribution, in its median distances from the mean."""
-
 RAYS, PIXELS = 56, 96
 """Bytes of memory that a comparison takes for each ray of the sinogram and each pixel of the slice, as measured."""
 
 TOLD = 2.0
 """Width of the spots by which it is told how far a slice deviates in all, pixels."""
 
-SPARSE = 7
-"""Pixels from one whose deviation is looked at to the next, to tell what is usual."""
+CLIPPED = 5.0
+"""Standard deviations from which on a pixel counts no more for how far the whole slice deviates: a few places that are
+wrong must not hide themselves."""
 
 EDGE = 64
 """Columns that residuals are continued by on either side before they are filtered."""
@@ -147,13 +145,20 @@ class ConsistencyCheck:
         maps = [self._weights / variance, 1 / variance]
         scores = Scores(np.zeros_like(raw), np.zeros(raw.shape, np.int8), np.zeros_like(raw))
         spreads: dict[float, tuple[float, float]] = {}
+        doubt = 1.0
         # Of one width after the other, as each takes the memory of two slices.
         for n, width in enumerate(WIDTHS):
             wanted = [filtered[0][n] / variance, filtered[1][n] / variance, *(maps if n == 0 else [])]
             answers = self._back(np.stack(wanted, dtype=np.float32), center)
             if n == 0:
                 spread, scale = np.sqrt(np.maximum(answers[2], 1e-30)), np.maximum(answers[3], 1e-30)
-            spreads[width] = self._add(scores, answers, (spread * np.float32(np.sqrt(shares[n])), scale), width, unit)
+            noise = spread * np.float32(np.sqrt(shares[n])), scale
+            doubt = max(doubt, *(self._spread(answer / noise[0], most=CLIPPED) for answer in answers[:2]))
+            spreads[width] = self._spread(answers[0] / noise[0]), self._spread(answers[1] / noise[0])
+            self._add(scores, answers, noise, width, unit)
+        # Where most of a slice is farther from its scan than noise, or the raw slice is, views contradict each other,
+        # or are missing: neither is the denoiser's fault.
+        scores.score /= np.float32(doubt)
         told = Consistency(
             score=float(np.abs(scores.score).max()),
             limit=self.limit,
@@ -163,10 +168,8 @@ class ConsistencyCheck:
         )
         return told, scores.score
 
-    def _add(
-        self, scores: Scores, answers: Float32, noise: tuple[Float32, Float32], width: float, unit: float
-    ) -> tuple[float, float]:
-        """Add what the templates of a width say, and return how far denoised and raw slice deviate in all.
+    def _add(self, scores: Scores, answers: Float32, noise: tuple[Float32, Float32], width: float, unit: float) -> None:
+        """Add what the templates of a width say.
 
         Parameters
         ----------
@@ -175,12 +178,6 @@ class ConsistencyCheck:
             structure of contrast 1, but for its own form
         """
         spread, scale = noise
-        sigmas, of_raw = (answer / spread for answer in answers[:2])
-        total, of_raw_total = (float(np.sqrt(np.mean(one[self.inside] ** 2))) for one in (sigmas, of_raw))
-        usual = float(np.median(np.abs(sigmas[self.inside][::SPARSE]))) * NORMAL
-        # Where most of a slice is farther from its scan than noise, or the raw slice is, views contradict each other,
-        # or are missing: neither is the denoiser's fault.
-        doubt = max(usual, of_raw_total, 1.0)
         spot = response(Template(width, ridge=False, least=0.0))
         errs = np.abs(answers[1]) * np.float32(RAW / spot.gain) / scale
         for number, template in enumerate(BANK):
@@ -191,10 +188,13 @@ class ConsistencyCheck:
             contrast = answer / (scale * np.float32(known.gain))
             free = np.maximum(errs, np.float32(template.least * unit))
             sure = np.maximum(1 - free / np.maximum(np.abs(contrast), np.float32(1e-30)), 0)
-            sure *= answer / (spread * np.float32(known.spread * doubt))
+            sure *= answer / (spread * np.float32(known.spread))
             sure *= self.inside
             scores.add(number, sure, contrast)
-        return total, of_raw_total
+
+    def _spread(self, sigmas: Float32, most: float = np.inf) -> float:
+        """Return the root mean square over the slice, of numbers clipped to `most`."""
+        return float(np.sqrt(np.mean(np.clip(sigmas[self.inside], -most, most) ** 2, dtype=np.float64)))
 
     def _filtered(self, residual: Float32) -> list[Float32]:
         """Return the residual (angle, column) filtered along the detector for each of `WIDTHS`."""
