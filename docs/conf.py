@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,18 +40,21 @@ FOLDERS = {
         "Reference",
         ["recipe", "command", "python", "conventions", "report", "hooks", "model-manifest"],
     ),
-    "explanation": ("Explanation", ["trust", "network", "quantization", "units", "design", "models", "performance"]),
+    "explanation": (
+        "Explanation",
+        ["network", "trust", "units", "tiles-and-codes", "models", "design", "decisions", "performance"],
+    ),
 }
 """Folder of pages -> its heading, and its pages in their order; pages that are not named here come after them."""
 
 project = "tomopy-edge"
 project_copyright = "the tomopy-edge developers"
-version = release = re.search(r'"(.+)"', (ROOT / "tomopy_edge" / "version.py").read_text(encoding="utf-8"))[1]  # type: ignore[index]
+version = release = (ROOT / "tomopy_edge" / "version.py").read_text(encoding="utf-8").split('"')[-2]
 
 extensions = ["myst_parser"]
 # From the repository's root, so that a link means the same here and where the repository is read as it is.
 root_doc = "docs/index"
-include_patterns = ["docs/**.md", "models/*/README.md", "CHANGELOG.md"]
+include_patterns = ["docs/**.md", "models/*/README.md", "README.md", "CHANGELOG.md"]
 exclude_patterns = [".*", "**/__pycache__", "benchmarks", "demo", "site", "tests", "tomopy_edge"]
 myst_heading_anchors = 3
 suppress_warnings = ["myst.header"]  # the cards of models begin where they begin
@@ -75,7 +77,12 @@ def _navigate(_: Sphinx, page: str, text: list[str]) -> None:
     if page == root_doc:
         parts = {title: _pages(folder, order) for folder, (title, order) in FOLDERS.items()}
         models = sorted(path.parent.name for path in ROOT.glob("models/*/README.md"))
-        parts["Cards and changes"] = [*(f"/models/{name}/README" for name in models), "/CHANGELOG"]
+        parts["Cards and changes"] = [
+            *(f"/models/{name}/README" for name in models),
+            "/docs/pictures/README",
+            "/README",
+            "/CHANGELOG",
+        ]
         for title, pages in parts.items():
             listed = "\n".join(pages)
             text[0] += f"\n```{{toctree}}\n:hidden:\n:caption: {title}\n\n{listed}\n```\n"

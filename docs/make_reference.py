@@ -40,15 +40,17 @@ A model is a folder with networks and a `manifest.json`, which `tomopy-edge quan
 `tomopy-edge models FOLDER` shows. It is read strictly: an unknown key, a value of another type and a file that has
 changed are errors. This page is made from the classes it is read into (`python docs/make_reference.py`).
 
-Lengths are pixels. The input of a network is (tile, y, x, channel), slices divided by the scan's unit; its output is the
-middle slice. How codes of int8 become numbers stands in the network files. [How to make a model](../how-to/make-a-model.md).
+Lengths are pixels. The input of a network is (tile, y, x, channel), slices divided by the scan's unit; its output is
+the middle slice. How codes of int8 become numbers stands in the network files.
+[How to make a model](../how-to/make-a-model.md).
 """
 
 COMMAND = """\
 # The command `tomopy-edge`
 
 Made from `--help` (`python docs/make_reference.py`). Exit codes: 0 done; 2 something the user can mend, told in a
-sentence; 130 stopped by ctrl-C.
+sentence; 3 done, but for some slices, or scans; 4 done, but some slices are to be looked at; 5 done, but the scan is
+outside the model's range; 130 stopped by ctrl-C.
 """
 
 

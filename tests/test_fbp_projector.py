@@ -19,7 +19,7 @@ def gaussian(size, x, y, width):
     return np.exp(-((u - axis - x) ** 2 + (size - 1 - axis - v - y) ** 2) / (2 * width**2)).astype(np.float32)
 
 
-@pytest.mark.parametrize(("size", "columns"), [(96, 96), (95, 101), (128, 96)])
+@pytest.mark.parametrize(("size", "columns"), [(96, 96), (95, 101), (128, 96), (60, 96)])
 @pytest.mark.parametrize("theta", [EVEN, ALL_AROUND], ids=["even", "all around"])
 def test_a_spot_is_projected_where_and_as_it_should_be(size, columns, theta):
     center = columns / 2 - 3.3

@@ -40,9 +40,9 @@ def found(row, *, places=(), unit=0.01):
     return Findings(
         row=row,
         unit=unit,
-        consistency=Consistency(4.0 + 9 * bool(places), 5.5, 0.98, 0.06, tuple(places)),
-        halves=Halves(6.25, frequencies, raw, denoised, 2.87, 0.12),
-        residual=Residual(0.01, 0.02, 0.03, 0.04),
+        consistency=Consistency(4.0 + 9 * bool(places), 5.5, 0.98, 0.06, 0.0, tuple(places)),
+        halves=Halves(6.25, frequencies, raw, denoised, 2.87, 0.0001, 0.12),
+        residual=Residual(0.01, 0.02, 0.04, 0.3),
         range=InRange(Likeness(0.2, -0.6, 0.04, 1.5), {}, 0.0),
         seam=1.004,
         grey=(Material(0.0, 1e-6, 900), Material(0.0083, -0.00012, 1200)),

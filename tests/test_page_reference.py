@@ -41,5 +41,5 @@ def test_every_class_within_findings_has_a_table():
 
 def test_the_block_trust_is_told_as_it_is_made():
     block = PAGE.partition("## trust")[2].partition("### Findings")[0]
-    assert re.findall(r"^\| `(\w+)`", block, flags=re.MULTILINE) == [*summary_of([Findings(3, 0.01)])]
+    assert re.findall(r"^\| `(\w+)`", block, flags=re.MULTILINE) == [*summary_of([Findings(3, 0.01)], [3])]
     assert all(f"`{limit}`" in block for limit in LIMITS)

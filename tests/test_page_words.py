@@ -14,13 +14,13 @@ from tomopy_edge.trust.grey import Material
 from tomopy_edge.trust.halves import Halves
 from tomopy_edge.trust.residual import Residual
 
-LIMITS = {"structure": 0.15, "edges": 0.5, "seam": 1.02}
+LIMITS = {"structure": 0.15, "blur": 1.0, "seam": 1.02}
 FOUND = Findings(
     row=4,
     unit=0.01,
-    consistency=Consistency(7.25, 5.5, 0.9, 0.07, ()),
-    halves=Halves(6.5, (0.1,), (0.9,), (0.95,), -0.4, 1.3),
-    residual=Residual(0.1, 0.2, 0.3, 0.25),
+    consistency=Consistency(7.25, 5.5, 0.9, 0.07, 0.0, ()),
+    halves=Halves(6.5, (0.1,), (0.9,), (0.95,), -0.4, 0.001, 1.3),
+    residual=Residual(0.1, 0.2, 0.25, 1.4),
     range=InRange(Likeness(0.2, -0.6, 0.04, 1.5), {"noise": 1.7}, 0.03),
     seam=1.034,
     grey=(Material(0.0, 1e-4, 900), Material(0.008, -0.0012, 1200)),
@@ -38,9 +38,7 @@ def test_each_check_is_told_with_its_number_unit_and_limit():
     assert lines["Gain, by halves"].startswith("\N{MINUS SIGN}0.4 dB: the denoised half is farther")
     assert "130 % of its error is left" in lines["Gain, by halves"]
     assert lines["Resolution"].startswith("6.5 pixels (4.23 µm)")
-    assert lines["More than noise taken away"].startswith(
-        "25 % of the slice: where two signs of three agree (limit 15 %)"
-    )
+    assert lines["More than noise taken away"].startswith("25 % of the slice: where two signs agree (limit 15 %)")
     assert lines["Range of the network"].startswith("outside: ")
     assert "noise by 1.7" in lines["Range of the network"]
     assert "3 % of the pixels exceed" in lines["Range of the network"]

@@ -5,13 +5,12 @@ import json
 
 import numpy as np
 import pytest
-import tifffile
 
 import tomopy_edge
 from tomopy_edge.catalogue import ask
 from tomopy_edge.cli import main
 from tomopy_edge.data import Volume
-from tomopy_edge.errors import DataError
+from tomopy_edge.errors import DataError, RecipeError
 from tomopy_edge.hookspecs import StageEntry, each_chunk
 from tomopy_edge.job import Job
 from tomopy_edge.options import options
@@ -98,7 +97,8 @@ def stages(*between, every=2):
 
 def test_rows_are_spread_over_the_scan():
     assert examined_rows(0, 256, 64) == [32, 96, 160, 224]
-    assert examined_rows(0, 8, 64) == [2, 4, 5]
+    assert examined_rows(0, 8, 64) == [1, 4, 6]
+    assert examined_rows(10, 14, 64) == [10, 12, 13]
     assert examined_rows(5, 7, 64) == [5, 6]
     assert examined_rows(3, 6, 1) == [3, 4, 5]
 
@@ -202,6 +202,30 @@ def test_memory_holds_no_more_than_what_is_waited_for(scan, liars):
     assert sorted(examiner._seen.sinograms) == [7, 9, 10, 11]
 
 
+def test_what_cannot_be_kept_costs_no_slice(scan, tmp_path, liars, monkeypatch):
+    def full(*_):
+        raise MemoryError
+
+    monkeypatch.setattr("tomopy_edge.trust.examiner._one_row", full)
+    done = tomopy_edge.run(stages(), scan, tmp_path / "out", catalogue=liars)
+    assert done.report.failed == {}
+    assert done.report.trust["line"] == "CHECK: no slice could be compared with its scan (no sinogram was seen)"
+
+
+@pytest.mark.parametrize(
+    "order", [[{"trust": {}}, DENOISE], [DENOISE, {"trust": {}}, {"trust": {}}]], ids=["before the network", "twice"]
+)
+def test_slices_are_examined_as_they_are_written_and_once(scan, tmp_path, order):
+    with pytest.raises(RecipeError, match="trust: stands before the end, where it would examine slices that a later"):
+        tomopy_edge.run([*stages()[:5], *order, "write"], scan, tmp_path / "out")
+
+
+def test_slices_smaller_than_the_detector_are_compared(scan, tmp_path):
+    small = [*stages()[:4], {"reconstruct": {"options": {"size": 176}}}, {"trust": {"every": 6}}, "write"]
+    done = tomopy_edge.run(small, scan, tmp_path / "out")
+    assert done.report.trust["slices"][0]["skipped"] == []
+
+
 def test_a_script_is_told_of_arrays_too(scan, caplog):
     with open_scan(scan) as opened:
         read = opened.read(0, 4)
@@ -212,16 +236,15 @@ def test_a_script_is_told_of_arrays_too(scan, caplog):
     )  # fmt: skip
     assert slices.shape == (4, COLUMNS, COLUMNS)
     assert "trust" not in tally.notes
+    dim = np.random.default_rng(1).poisson(np.stack([read.projections, np.full_like(read.projections, 5000)]) / 800)
     tomopy_edge.recon_and_denoise(
-        read.projections, read.theta, COLUMNS / 2 + 40, flat=read.flats, dark=read.darks, denoiser="total_variation",
-        trust=2, tally=tally,
-    )  # fmt: skip
+        dim[0], read.theta, COLUMNS / 2, flat=dim[1], model="tomogan-compact", trust=2, tally=tally
+    )
     assert "trust" in tally.notes
-    assert "slice 1: " in caplog.text
+    assert "the noise is" in caplog.text
 
 
 def test_every_below_one_row_is_refused(catalogue):
-    from tomopy_edge.errors import RecipeError
     from tomopy_edge.recipe import parse_recipe
 
     with pytest.raises(RecipeError, match="every: must be at least 1 row, got 0"):
@@ -235,6 +258,3 @@ def test_without_a_network_there_is_still_something_to_say(scan, tmp_path):
     assert one["range"] is None
     assert one["halves"]["gain"] == 0
     assert one["consistency"]["places"] == []
-    with open_scan(scan) as opened:
-        assert opened.rows == ROWS
-    assert tifffile.imread(done.output / "recon_00000.tiff").shape == (COLUMNS, COLUMNS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -34,6 +34,7 @@ from tomopy_edge.stages.write import ENTRY as WRITE
 from tomopy_edge.strict import to_plain
 from tomopy_edge.there import leave_out, take_back
 from tomopy_edge.trust.findings import kept
+from tomopy_edge.trust.rows import examined_rows
 from tomopy_edge.trust.verdict import summary_of
 from tomopy_edge.writers.ledger import Ledger
 from tomopy_edge.writers.sizes import on_disk
@@ -175,6 +176,11 @@ def expect_whole(recipe: Recipe) -> None:
             f"{WRITE.name}: stands before the end, where it would write slices that a later stage changes; keep the "
             "last one alone, and run a second recipe for what is in between"
         )
+    if any(block.entry is TRUST for block in recipe.blocks[:-2]):
+        faults.append(
+            f"{TRUST.name}: stands before the end, where it would examine slices that a later stage changes; keep one, "
+            f"right before '{WRITE.name}'"
+        )
     if faults:
         raise RecipeError("recipe", faults)
 
@@ -225,17 +231,19 @@ def _run(recipe: Recipe, source: ScanFile, span: Span, make: Make, job: Job, set
             settings=settings,
             tally=job.tally,
             failed=failed,
-            trust=_examined(settled, span, _folder(job)),
+            trust=_examined(settled, span, _folder(job), failed),
         )
 
     return write_record(_folder(job), settled, source, picked, job.tally, report)
 
 
-def _examined(settled: Recipe, span: Span, folder: Path) -> dict[str, Any] | None:
+def _examined(settled: Recipe, span: Span, folder: Path, failed: Collection[int]) -> dict[str, Any] | None:
     """Return what the examined slices of a span come to, those of earlier runs too; None where none was to be."""
-    if not any(block.entry is TRUST for block in settled.blocks):
+    chosen = next((block.options for block in settled.blocks if block.entry is TRUST), None)
+    if chosen is None:
         return None
-    return summary_of([one for one in kept(folder) if span.first <= one.row < span.last])
+    wanted = [row for row in examined_rows(span.first, span.last, chosen.every) if row not in failed]
+    return summary_of([one for one in kept(folder) if one.row in wanted], wanted)
 
 
 def _settled(recipe: Recipe, source: ScanFile, span: Span, job: Job) -> Recipe:

@@ -46,7 +46,8 @@ class ForwardProjection:
         self.theta: Float64 = np.array(theta, np.float64)
         self.columns, self.size, self.center, self.ncore = columns, size, float(center), ncore
         reach = size / np.sqrt(2) + 2
-        self._length = 2 * next_fast_len(int(np.ceil((max(center, columns - 1 - center) + reach) / 2)), real=True)
+        needed = max(columns, max(center, columns - 1 - center) + reach)
+        self._length = 2 * next_fast_len(int(np.ceil(needed / 2)), real=True)
         self._grid = 2 * next_fast_len(int(np.ceil(OVERSAMPLING * size / 2)), real=True)
         beta = kernel_shape(self._grid / size)
         axis = -(-size // 2)

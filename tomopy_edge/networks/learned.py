@@ -39,6 +39,12 @@ class Likeness:
         return cls(noise_level(noisy[np.newaxis]) / unit, *(float(level) for level in levels))
 
 
+JUDGED = ("darkest", "brightest")
+"""What a slice is compared by. How much of it matter fills, which moves the median, is no matter to a network."""
+
+NARROW = 1.0
+"""Network units that a range counts for, at least: a model that was adapted to one sample knows few grey values."""
+
 FACTOR = 4
 """Times the noise of the noisiest training slices that counts as far away as a whole range of grey values."""
 
@@ -76,7 +82,7 @@ class Learned:
         Grey values count in widths of their range, and noise in factors of 4 above the largest: less is no fault.
         """
         outside = {"noise": float(np.log(max(found.noise, 1e-9) / max(self.noise[1], 1e-9)) / np.log(FACTOR))}
-        for name in PERCENTILES:
+        for name in JUDGED:
             (low, high), number = getattr(self, name), getattr(found, name)
-            outside[name] = max(low - number, number - high) / max(high - low, 1e-6)
+            outside[name] = max(low - number, number - high) / max(high - low, NARROW)
         return {name: far for name, far in outside.items() if far > 0}

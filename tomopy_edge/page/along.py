@@ -35,9 +35,9 @@ class Course:
 
 
 def number_of(found: Findings, check: str, name: str, factor: float = 1) -> float | None:
-    """Return a number of one of the checks, `factor` times; None where it was left out."""
-    one = getattr(found, check)
-    return None if one is None else factor * float(getattr(one, name))
+    """Return a number of one of the checks, `factor` times; None where it was left out, or is not known."""
+    number = getattr(getattr(found, check), name, None)
+    return None if number is None else factor * float(number)
 
 
 def _bias(found: Findings) -> float | None:

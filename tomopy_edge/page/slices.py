@@ -29,8 +29,8 @@ LEGENDS = {
     ),
     "signs": (
         "Looks like structure",
-        [("faintwarm", "one sign"), ("warm", "all three")],
-        "Where what was taken away is stronger than noise, smoother, or follows edges.",
+        [("faintwarm", "one sign"), ("warm", "both")],
+        "Where what was taken away is stronger than noise, or smoother.",
     ),
 }
 """Kind of picture -> its title, its colours, how to read it."""

@@ -97,24 +97,33 @@ def _gain(found: Findings) -> tuple[str, str, str] | None:
     else:
         most = f"about {LARGEST_GAIN:.2f} dB where no error is left"
         told = f"by which the denoised half of the views is nearer to the other half than the raw one; {most}"
-    return "Gain, by halves", f"{figure(one.gain)} dB", f"{told}. {share(one.error_left)} of its error is left."
+    left = "The views are too few to tell what error is left"
+    if one.error_left is not None:
+        left = f"{share(one.error_left)} of its error is left"
+    return "Gain, by halves", f"{figure(one.gain)} dB", f"{told}. {left}."
 
 
 def _resolution(found: Findings, lengths: Lengths) -> tuple[str, str, str] | None:
     if found.halves is None:
         return None
-    told = "finest period at which two halves of the views, not denoised, agree (Fourier ring correlation 1/7)"
-    return "Resolution", lengths.told(found.halves.resolution), f"{told}; 2 pixels is the finest that pixels can hold."
+    told = (
+        "finest period at which two halves of the views, not denoised, agree (Fourier ring correlation 1/7): that of "
+        "half the views, at best; 2 pixels is the finest that pixels can hold."
+    )
+    return "Resolution", lengths.told(found.halves.resolution), told
 
 
 def _residual(found: Findings, limits: dict[str, float]) -> tuple[str, str, str] | None:
     one = found.residual
     if one is None:
         return None
+    blur = "the scan shows no edges above its noise to measure blur by"
+    if one.blur is not None:
+        done = "blurred" if one.blur > 0 else "sharpened"
+        blur = f"edges {done} by {figure(abs(one.blur))} pixels (limit {figure(limits.get('blur'))} of blur)"
     told = (
-        f"where two signs of three agree (limit {share(limits.get('structure'))}): stronger than noise in "
-        f"{share(one.louder)}, smoother than noise in {share(one.alike)}, along edges in {share(one.with_edges)} "
-        f"(limit {share(limits.get('edges'))})."
+        f"where two signs agree (limit {share(limits.get('structure'))}): stronger than noise in {share(one.louder)}, "
+        f"smoother than noise in {share(one.alike)}; {blur}."
     )
     return "More than noise taken away", f"{share(one.flagged)} of the slice", told
 

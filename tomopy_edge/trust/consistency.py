@@ -29,8 +29,11 @@ RADIUS = 0.95
 AROUND = (9, 65)
 """Views and columns over which the noise of a ray is estimated."""
 
-FLOOR = 1e-3
-"""Least variance of a ray, as a share of the mean."""
+FLOOR = 0.02
+"""Least variance of a ray, as a share of the median: beyond, back-projected weights ring below zero."""
+
+RINGS = 3.0
+"""Standard deviation, columns, of what is wider than a ring: of what is the same in all views, that much stays."""
 
 RATE = 0.02
 """How many slices without any fault may be flagged, as a share; shared out among pixels and templates."""
@@ -42,15 +45,18 @@ their noise, as an object moves, a beam hardens, a scintillator glows on."""
 RAW = 1.5
 """How many times the contrast that the raw slice itself errs by is not the denoiser's fault."""
 
-RAYS, PIXELS = 56, 96
+RAYS, PIXELS = 68, 116
 """Bytes of memory that a comparison takes for each ray of the sinogram and each pixel of the slice, as measured."""
 
 TOLD = 2.0
 """Width of the spots by which it is told how far a slice deviates in all, pixels."""
 
-CLIPPED = 5.0
-"""Standard deviations from which on a pixel counts no more for how far the whole slice deviates: a few places that are
-wrong must not hide themselves."""
+SURE = 4.0
+"""Standard deviations from which on a single place of many is wrong rather than noisy."""
+
+CLIPPED, DOUBTED = 5.0, 1.5
+"""Standard deviations from which on a pixel counts no more for how far the whole slice deviates, and how far a denoised
+slice may excuse itself so: what is wrong must not hide itself."""
 
 EDGE = 64
 """Columns that residuals are continued by on either side before they are filtered."""
@@ -67,6 +73,7 @@ class Consistency:
     spread : root mean square of the deviations over the slice, in standard deviations of noise: 1 where the residual is
         noise alone
     raw_spread : that of the raw slice, which holds the noise and so is below 1, unless the scan contradicts itself
+    wrong : share of the slice where spots of 5 pixels surely have another contrast than the scan shows
     places : where the limit is exceeded
     """
 
@@ -74,6 +81,7 @@ class Consistency:
     limit: float
     spread: float
     raw_spread: float
+    wrong: float
     places: tuple[Place, ...]
 
 
@@ -110,9 +118,9 @@ class ConsistencyCheck:
         self.limit = -MARGIN * NormalDist().inv_cdf(RATE / tests)
 
     def residual(self, sinogram: Float32, center: float, slice_: Float32) -> Float32:
-        """Return what a slice leaves of its sinogram, (angle, column), but for what is the same in all views.
+        """Return what a slice leaves of its sinogram, (angle, column), but for rings: a denoiser may take them away.
 
-        That is a ring, and a denoiser may well take it away.
+        They are narrow, and the same in all views.
 
         Parameters
         ----------
@@ -120,11 +128,17 @@ class ConsistencyCheck:
         center : column of the rotation axis
         slice_ : (y, x), attenuation per pixel
         """
+        from scipy.ndimage import gaussian_filter1d
+
+        left = sinogram - self._project(center, slice_)
+        same = left.mean(axis=0)
+        left -= same - gaussian_filter1d(same, RINGS, mode="nearest")
+        return left
+
+    def _project(self, center: float, slice_: Float32) -> Float32:
         if self._projection is None or self._projection.center != center:
             self._projection = ForwardProjection(self._theta, self._columns, self._size, center, ncore=self._ncore)
-        left = sinogram - self._projection(slice_)
-        left -= left.mean(axis=0)
-        return left
+        return self._projection(slice_)
 
     def compare(
         self, sinogram: Float32, center: float, raw: Float32, denoised: Float32, unit: float
@@ -140,57 +154,82 @@ class ConsistencyCheck:
         unit : attenuation per pixel of the densest matter, in whose shares the contrast is that a slice may err by
         """
         filtered = [self._filtered(self.residual(sinogram, center, slice_)) for slice_ in (denoised, raw)]
+        filtered.append(self._filtered(self._project(center, denoised)))
         # Rays count by the noise that the denoised slice leaves of them.
         variance, shares = _variances(filtered[0])
         maps = [self._weights / variance, 1 / variance]
-        scores = Scores(np.zeros_like(raw), np.zeros(raw.shape, np.int8), np.zeros_like(raw))
+        scores = Scores(np.zeros_like(raw), np.zeros(raw.shape, np.int8), np.zeros_like(raw), np.zeros_like(raw))
         spreads: dict[float, tuple[float, float]] = {}
-        doubt = 1.0
+        wrong = 0.0
         # Of one width after the other, as each takes the memory of two slices.
         for n, width in enumerate(WIDTHS):
-            wanted = [filtered[0][n] / variance, filtered[1][n] / variance, *(maps if n == 0 else [])]
+            wanted = [*(one[n] / variance for one in filtered), *(maps if n == 0 else [])]
             answers = self._back(np.stack(wanted, dtype=np.float32), center)
             if n == 0:
-                spread, scale = np.sqrt(np.maximum(answers[2], 1e-30)), np.maximum(answers[3], 1e-30)
+                # Gridding rings, and a sum of positive weights is never below the least of them.
+                spread, scale = (np.maximum(answers[len(filtered) + m], self._least(one)) for m, one in enumerate(maps))
+                np.sqrt(spread, out=spread)
             noise = spread * np.float32(np.sqrt(shares[n])), scale
-            doubt = max(doubt, *(self._spread(answer / noise[0], most=CLIPPED) for answer in answers[:2]))
             spreads[width] = self._spread(answers[0] / noise[0]), self._spread(answers[1] / noise[0])
-            self._add(scores, answers, noise, width, unit)
-        # Where most of a slice is farther from its scan than noise, or the raw slice is, views contradict each other,
-        # or are missing: neither is the denoiser's fault.
-        scores.score /= np.float32(doubt)
+            if width == TOLD:
+                wrong = self._share_wrong(answers[0], noise, max(spreads[width][1], 1.0), unit)
+            # Where the raw slice is farther from its scan than noise, views contradict each other, or are missing, and
+            # that is not the denoiser's fault; where most of the denoised one is, it may be.
+            own_doubt = min(self._spread(answers[0] / noise[0], most=CLIPPED), DOUBTED)
+            doubt = max(1.0, own_doubt, self._spread(answers[1] / noise[0], most=CLIPPED))
+            self._add(scores, answers, (noise[0] * np.float32(doubt), scale), width, unit)
+        if not np.isfinite(scores.score).all():
+            raise DataError(
+                "its sinogram, or what is left of that, cannot be compared: there is no noise to measure by"
+            )
         told = Consistency(
             score=float(np.abs(scores.score).max()),
             limit=self.limit,
             spread=spreads[TOLD][0],
             raw_spread=spreads[TOLD][1],
-            places=places_of(scores, self.limit, denoised),
+            wrong=wrong,
+            places=places_of(scores, self.limit),
         )
         return told, scores.score
+
+    def _share_wrong(self, answer: Float32, noise: tuple[Float32, Float32], doubt: float, unit: float) -> float:
+        """Return in which share of the slice the contrast of spots of the width `TOLD` surely is wrong."""
+        template = next(one for one in BANK if one.width == TOLD and not one.ridge)
+        free = noise[1] * np.float32(response(template).gain * template.least * unit)
+        wrong = (np.abs(answer) > free) & (np.abs(answer) > np.float32(SURE * doubt) * noise[0])
+        return float(wrong[self.inside].mean())
+
+    def _least(self, rays: Float32) -> np.float32:
+        """Return the least that the back-projection of positive numbers (angle, column) can be."""
+        return np.float32(max(float(rays.min()) * float(self._weights.sum()), float(np.finfo(np.float32).tiny)))
 
     def _add(self, scores: Scores, answers: Float32, noise: tuple[Float32, Float32], width: float, unit: float) -> None:
         """Add what the templates of a width say.
 
         Parameters
         ----------
-        answers : of the matched filter, to the residuals of the denoised slice and of the raw one, (slice, y, x)
+        answers : of the matched filter, (3, y, x): to the residuals of the denoised slice and of the raw one, and to
+            the projections of the denoised slice
         noise : (y, x) each: standard deviation of the answers where there is noise alone, and what they are for a
             structure of contrast 1, but for its own form
         """
         spread, scale = noise
         spot = response(Template(width, ridge=False, least=0.0))
-        errs = np.abs(answers[1]) * np.float32(RAW / spot.gain) / scale
         for number, template in enumerate(BANK):
             if template.width != width:
                 continue
             known = response(template)
-            answer = along_ridges(answers[0], self._ncore) if template.ridge else answers[0]
+            answer, of_raw = (
+                along_ridges(one, self._ncore) if template.ridge else one for one in (answers[0], answers[1])
+            )
             contrast = answer / (scale * np.float32(known.gain))
+            errs = np.abs(of_raw) / (scale * np.float32(known.gain / RAW))
             free = np.maximum(errs, np.float32(template.least * unit))
-            sure = np.maximum(1 - free / np.maximum(np.abs(contrast), np.float32(1e-30)), 0)
+            size = np.abs(contrast)
+            sure = np.maximum(size - free, 0) / np.maximum(size, np.float32(1e-30))
             sure *= answer / (spread * np.float32(known.spread))
             sure *= self.inside
-            scores.add(number, sure, contrast)
+            scores.add(number, sure, contrast, answers[2] / (scale * np.float32(spot.gain)))
 
     def _spread(self, sigmas: Float32, most: float = np.inf) -> float:
         """Return the root mean square over the slice, of numbers clipped to `most`."""
@@ -216,12 +255,12 @@ def _variances(filtered: list[Float32]) -> tuple[Float32, list[float]]:
     """Return the variance of each ray after the finest filter, and those after all filters as shares of it."""
     from scipy import ndimage
 
-    squares = filtered[0] ** 2
-    variance = ndimage.uniform_filter(squares, AROUND, mode="nearest")
-    variance = np.maximum(variance, max(FLOOR * float(variance.mean()), float(np.finfo(np.float32).tiny)))
+    tiny = float(np.finfo(np.float32).tiny)
+    variance = ndimage.uniform_filter(filtered[0] ** 2, AROUND, mode="nearest")
+    variance = np.maximum(variance, max(FLOOR * float(np.median(variance)), tiny))
     blocks = [_block_means(one**2) for one in filtered]
-    least = max(FLOOR * float(blocks[0].mean()), float(np.finfo(np.float32).tiny))
-    return variance, [max(float(np.median(one / np.maximum(blocks[0], least))), FLOOR) for one in blocks]
+    least = max(FLOOR * float(np.median(blocks[0])), tiny)
+    return variance, [max(float(np.median(one / np.maximum(blocks[0], least))), tiny) for one in blocks]
 
 
 def _block_means(values: Float32) -> Float32:

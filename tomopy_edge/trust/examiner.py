@@ -24,7 +24,7 @@ from tomopy_edge.trust.grey import grey_values
 from tomopy_edge.trust.halves import FEWEST_VIEWS, compare_halves
 from tomopy_edge.trust.networks import NetworksRun
 from tomopy_edge.trust.pictures import draw_pictures
-from tomopy_edge.trust.residual import examine_residual
+from tomopy_edge.trust.residual import HalfSlices, examine_residual
 from tomopy_edge.trust.rows import examined_rows
 from tomopy_edge.trust.verdict import reasons_of
 
@@ -86,7 +86,14 @@ class Examiner:
         return [row for row in examined_rows(*whole, self._every) if first <= row < last]
 
     def witness(self, stage: str, made: Any) -> None:
-        """Keep what will be needed of a chunk."""
+        """Keep what will be needed of a chunk, where there is the memory for it."""
+        try:
+            self._keep(stage, made)
+        except Exception as error:  # noqa: BLE001 - see below
+            # No check is worth a night's slices. Without it, a slice cannot be compared, and that is told.
+            log.warning("what slices are to be examined by could not be kept: %s", told_of(error))
+
+    def _keep(self, stage: str, made: Any) -> None:
         seen = self._seen
         if isinstance(made, Sinograms) and stage == self._before:
             rows = len(made.line_integrals)
@@ -160,9 +167,8 @@ class Examiner:
             if halves is None:
                 looked.skip("halves", f"there are fewer than {FEWEST_VIEWS} views, or no sinogram was seen")
             else:
-                even, odd, clean = halves
-                looked.halves = compare_halves(even, odd, clean)
-                looked.residual, looked.signs = examine_residual(raw, denoised, (even - odd) / np.float32(2))
+                looked.halves = compare_halves(halves.even, halves.odd, halves.denoised)
+                looked.residual, looked.signs = examine_residual(raw, denoised, halves, unit)
         with looked.trying("seams"):
             grid = self._networks.grid(denoised.shape)
             looked.seam = None if grid is None else seam_index(denoised, grid)
@@ -192,7 +198,7 @@ class Examiner:
             kept = self._check = sinogram.theta, check
         return kept[1]
 
-    def _half_slices(self, row: int) -> tuple[Float32, Float32, Float32] | None:
+    def _half_slices(self, row: int) -> HalfSlices | None:
         """Return the slices of the even and of the odd views, and the denoised one of the even, where there are any."""
         near = [self._seen.sinograms.get(self._inside(row + n)) for n in range(-self._margin, self._margin + 1)]
         sinograms = [one for one in near if one is not None]
@@ -208,7 +214,7 @@ class Examiner:
         clean = replace(volumes[0], first_row=row - self._margin)
         for stage in self._changes:
             clean = stage.step.apply(clean)
-        return even, odd, clean.slices[0]
+        return HalfSlices(even, odd, clean.slices[0])
 
     def _inside(self, row: int) -> int:
         """Return a row, or the scan's outermost one where it lies beyond."""

@@ -22,6 +22,9 @@ Rosenthal, R. Henderson, J. Mol. Biol. 333, 721, 2003)."""
 FEWEST_VIEWS = 32
 """With fewer, halves show the streaks of too few views rather than noise."""
 
+CHANCE = 0.05
+"""Share of how far the halves are apart, by which that may be off."""
+
 POINTS = 96
 """Of a curve, at most, that are kept."""
 
@@ -41,13 +44,15 @@ class Halves:
 
     Attributes
     ----------
-    resolution : pixels per period up to which the raw halves agree; 2 is the finest that pixels can hold
+    resolution : pixels per period up to which the raw halves agree: that of half the views, at best, which is coarser
+        than that of all where views are few; 2 is the finest that pixels can hold
     frequencies : (point,), cycles per pixel
     raw : (point,), correlation of the raw halves
     denoised : (point,), correlation of the denoised even half with the raw odd one
     gain : dB by which denoising brought the even half nearer to the odd one; 3.01 where it left no error at all, below
-        0 where it did harm
-    error_left : rms error that the denoised half is left with, as a share of the raw half's; above 1 where it did harm
+        0 where it did harm. More than 3.01 says that the views are too few: halves then differ by streaks, too.
+    error : rms error that the denoised half is left with, attenuation per pixel; None where the gain is above 3.01
+    error_left : that as a share of the raw half's; above 1 where denoising did harm
     """
 
     resolution: float
@@ -55,7 +60,8 @@ class Halves:
     raw: tuple[float, ...]
     denoised: tuple[float, ...]
     gain: float
-    error_left: float
+    error: float | None
+    error_left: float | None
 
 
 def compare_halves(even: Float32, odd: Float32, denoised: Float32) -> Halves:
@@ -69,7 +75,9 @@ def compare_halves(even: Float32, odd: Float32, denoised: Float32) -> Halves:
     inside = radii(even.shape) < RADIUS * min(even.shape) / 2
     apart, after = (float(np.mean((one - odd)[inside] ** 2, dtype=np.float64)) for one in (even, denoised))
     # The odd half's own error is half of how far the raw ones are apart.
-    left = max(after - apart / 2, 0.0) / max(apart / 2, np.finfo(float).tiny)
+    # Where it is negative, beyond what chance does, the halves' errors are not independent.
+    left = after - apart / 2
+    known = left > -CHANCE * apart
     spectra = [_spectrum(_middle(one)) for one in (even, odd, denoised)]
     edge = min(LARGEST, *even.shape)
     rings = _rings(edge)
@@ -84,7 +92,8 @@ def compare_halves(even: Float32, odd: Float32, denoised: Float32) -> Halves:
         raw=_points(raw),
         denoised=_points(gained),
         gain=float(10 * np.log10(max(apart, tiny) / max(after, tiny))),
-        error_left=float(np.sqrt(left)),
+        error=float(np.sqrt(max(left, 0.0))) if known else None,
+        error_left=float(np.sqrt(max(left, 0.0) / max(apart / 2, tiny))) if known else None,
     )
 
 

@@ -75,7 +75,7 @@ def draw_pictures(output: Path, row: int, looked: Looked) -> None:
         strength = np.sign(over) * np.clip(2 * np.abs(over) - 1, 0, 1)
         painted["contradiction"] = _marked(grey.paint(denoised), strength.astype(np.float32))
     if looked.signs is not None:
-        painted["signs"] = _marked(grey.paint(denoised), _shrunk(looked.signs) / 3)
+        painted["signs"] = _marked(grey.paint(denoised), _shrunk(looked.signs) / 2)
     (output / FOLDER).mkdir(exist_ok=True)
     for kind, colours in painted.items():
         Image.fromarray(colours).save(picture_path(output, row, kind), compress_level=1)

@@ -25,8 +25,14 @@ LOUDER = 1.6
 ALIKE = 0.2
 """How much more neighbouring pixels of what was taken away may be alike than those of the noise."""
 
-WITH_EDGES = 0.3
-"""Correlation of what was taken away with the slice's own edges, above which those were levelled or raised."""
+FREE = 0.02
+"""Contrast, as a share of the unit, that may be taken away beside noise: FBP itself blurs by as much."""
+
+SMOOTHED = 1.5
+"""Standard deviation of the blur before edges are compared, pixels: above it noise is stronger than they are."""
+
+CLEAR = 0.1
+"""Correlation of the edges in the two halves, below which there are none to judge by."""
 
 
 @dataclass(frozen=True)
@@ -35,47 +41,88 @@ class Residual:
 
     Attributes
     ----------
-    louder, alike, with_edges : share of the slice where it is stronger than noise, where its pixels are more alike than
-        those of noise, and where it follows the slice's edges
-    flagged : share of the slice where two of these, or more, agree
+    louder, alike : share of the slice where it is stronger than noise, and where its pixels are more alike than those
+        of noise
+    flagged : share of the slice where both agree
+    blur : standard deviation, pixels, of the blur that took as much from the edges, negative where they were sharpened;
+        None where the scan shows no edges above its noise
     """
 
     louder: float
     alike: float
-    with_edges: float
     flagged: float
+    blur: float | None
 
 
-def examine_residual(raw: Float32, denoised: Float32, noise: Float32) -> tuple[Residual, Float32]:
-    """Return how far what was taken away is from noise, and a map (y, x) of how many of three signs show that.
+@dataclass(frozen=True)
+class HalfSlices:
+    """The slices of every second view, (y, x) each, attenuation per pixel.
+
+    Attributes
+    ----------
+    even, odd : as they were reconstructed
+    denoised : that of the even views, denoised
+    """
+
+    even: Float32
+    odd: Float32
+    denoised: Float32
+
+    @property
+    def noise(self) -> Float32:
+        """Half their difference: noise as strong and as grained as that of all views."""
+        return (self.even - self.odd) / np.float32(2)
+
+
+def examine_residual(raw: Float32, denoised: Float32, halves: HalfSlices, unit: float) -> tuple[Residual, Float32]:
+    """Return how far what was taken away is from noise, and a map (y, x) of how many of two signs show that.
 
     Parameters
     ----------
     raw, denoised : (y, x), attenuation per pixel
-    noise : (y, x), half the difference of the slices of even and odd views
+    halves : of the views
+    unit : attenuation per pixel of the densest matter
 
     Notes
     -----
-    The three signs are the local variance, the local correlation of pixels one apart, and the local correlation with
-    the slice's own Laplacian, which is what blurring takes away.
+    The signs are the local variance and the local correlation of pixels one apart.
     """
-    taken, edges = raw - denoised, _laplacian(denoised)
+    taken, noise = raw - denoised, halves.noise
     strength, of_noise = _local(taken**2), _local(noise**2)
     tiny = max(float(of_noise.mean()) * 1e-6, float(np.finfo(np.float32).tiny))
-    together = np.abs(_local(taken * edges)) / np.sqrt(np.maximum(strength * _local(edges**2), tiny**2))
     signs = (
-        strength > LOUDER * of_noise + tiny,
+        strength > LOUDER * of_noise + max((FREE * unit) ** 2, tiny),
         _likeness(taken, strength, tiny) - _likeness(noise, of_noise, tiny) > ALIKE,
-        together > WITH_EDGES,
     )
     middle = _blocks(radii(raw.shape)) < RADIUS * min(raw.shape) / 2
-    louder, alike, along = (float(sign[middle].mean()) for sign in signs)
+    louder, alike = (float(sign[middle].mean()) for sign in signs)
     count = np.where(middle, np.sum(signs, axis=0), 0)
-    flagged = float((count[middle] >= 2).mean())  # noqa: PLR2004 - two of three
+    flagged = float((count[middle] == len(signs)).mean())
     seen = np.zeros_like(raw)
     large = count.repeat(BLOCK, axis=0).repeat(BLOCK, axis=1)
     seen[: len(large), : large.shape[1]] = large
-    return Residual(louder, alike, along, flagged), seen
+    return Residual(louder, alike, flagged, _blur(halves)), seen
+
+
+def _blur(halves: HalfSlices) -> float | None:
+    """Return the blur that took from the edges what the denoised even half lacks of them.
+
+    A blur of variance s^2 takes -s^2 / 2 times the Laplacian away. What the even half lost is compared with the odd
+    half's Laplacian, whose noise is independent of it.
+    """
+    from scipy.ndimage import gaussian_filter
+
+    inside = radii(halves.even.shape) < RADIUS * min(halves.even.shape) / 2
+    even, odd, lost = (
+        gaussian_filter(one, SMOOTHED) for one in (halves.even, halves.odd, halves.even - halves.denoised)
+    )
+    edges, again = _laplacian(even)[inside], _laplacian(odd)[inside]
+    both = float(np.mean(edges * again, dtype=np.float64))
+    alone = float(np.sqrt(np.mean(edges**2, dtype=np.float64) * np.mean(again**2, dtype=np.float64)))
+    if both <= CLEAR * alone:
+        return None
+    slope = -2 * float(np.mean(lost[inside] * again, dtype=np.float64)) / both
+    return float(np.copysign(np.sqrt(abs(slope)), slope))
 
 
 def _local(values: Float32) -> Float64:

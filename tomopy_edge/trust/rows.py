@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 FEWEST = 3
 """Slices of a run that are examined at least, where it has so many."""
 
@@ -13,5 +11,5 @@ def examined_rows(first: int, last: int, every: int) -> list[int]:
     rows = range(first + every // 2, last, every)
     if len(rows) >= min(FEWEST, last - first):
         return [*rows]
-    spread = np.linspace(first, last - 1, FEWEST + 2)[1:-1].round()
-    return sorted({int(row) for row in spread})
+    count = min(FEWEST, last - first)
+    return [first + int((n + 0.5) * (last - first) / count) for n in range(count)]

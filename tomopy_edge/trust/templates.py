@@ -59,9 +59,9 @@ class Template:
 
 BANK = (
     Template(1.0, ridge=False, least=0.20),
-    Template(1.0, ridge=True, least=0.04),
+    Template(1.0, ridge=True, least=0.06),
     Template(2.0, ridge=False, least=0.10),
-    Template(2.0, ridge=True, least=0.03),
+    Template(2.0, ridge=True, least=0.06),
     Template(4.0, ridge=False, least=0.05),
 )
 """What is looked for. Along ridges slices may err by less contrast than in spots: the whole length of one is seen."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from tomopy_edge.denoisers.tomogan import LOUD
@@ -18,10 +18,16 @@ HARM = 0.0
 """Least gain, dB, of a denoised half."""
 
 STRUCTURE = 0.15
-"""Largest share of a slice where what was taken away looks like structure by two signs of three."""
+"""Largest share of a slice where what was taken away looks like structure by both signs."""
 
-EDGES = 0.5
-"""Largest share of a slice where what was taken away follows the slice's edges."""
+BLUR = 1.0
+"""Largest blur of the edges, pixels."""
+
+WRONG = 0.01
+"""Largest share of a slice where spots surely have another contrast than the scan shows."""
+
+ERROR = 0.02
+"""Least error of a denoised half, as a share of the unit, by which denoising can do harm."""
 
 BIAS = 0.08
 """Largest change of a material's mean grey value, as a share of the unit."""
@@ -35,7 +41,15 @@ SATURATED, LOST = 0.001, 0.02
 MANY = 0.5
 """Share of the slices, of those examined, that are too far outside the range for the scan to be gone on with."""
 
-LIMITS = {"seam": SEAM, "gain": HARM, "structure": STRUCTURE, "edges": EDGES, "bias": BIAS, "beyond": BEYOND}
+LIMITS = {
+    "seam": SEAM,
+    "gain": HARM,
+    "structure": STRUCTURE,
+    "blur": BLUR,
+    "wrong": WRONG,
+    "bias": BIAS,
+    "beyond": BEYOND,
+}
 """As a report tells them, to be drawn beside what is found."""
 
 
@@ -73,9 +87,19 @@ class Verdict:
     flagged: dict[int, tuple[str, ...]]
 
 
-def summary_of(findings: Sequence[Findings]) -> dict[str, Any]:
-    """Return what a report says of the examined slices, as JSON would hold it."""
+def summary_of(findings: Sequence[Findings], wanted: Sequence[int]) -> dict[str, Any]:
+    """Return what a report says of the examined slices, as JSON would hold it.
+
+    Parameters
+    ----------
+    findings : of the slices that could be examined
+    wanted : the rows that were to be
+    """
     verdict = verdict_of(findings)
+    missing = sorted({*wanted} - {*verdict.examined})
+    if missing and findings:
+        line = f"{verdict.line}; {_count(len(missing))} could not be examined"
+        verdict = replace(verdict, word="CHECK" if verdict.word == "OK" else verdict.word, line=line)
     return {
         "verdict": verdict.word,
         "line": verdict.line,
@@ -103,6 +127,10 @@ def verdict_of(findings: Sequence[Findings]) -> Verdict:
         short = next(reason.short for reason in reasons[far[0]] if reason.far)
         line = f"STOP: {short}, as {len(far)} of {_count(len(rows))} examined {'is' if len(far) == 1 else 'are'}"
         return Verdict("STOP", line, rows, flagged)
+    if all(one.consistency is None for one in findings):
+        why = sorted({told for one in findings for check, told in one.skipped if check == "consistency"})
+        line = f"CHECK: no slice could be compared with its scan ({'; '.join(why) or 'the check was left out'})"
+        return Verdict("CHECK", line, rows, flagged)
     if not flagged:
         skipped = sorted({check for one in findings for check, _ in one.skipped})
         but = f", but for {' and '.join(skipped)}, which could not be" * bool(skipped)
@@ -169,10 +197,17 @@ def _consistency(found: Findings) -> Iterator[Reason]:
                 f"{found.consistency.limit:.1f})"
             )
             yield Reason(f"structure {sort}", told)
+    if found.consistency.wrong > WRONG:
+        share = f"{100 * found.consistency.wrong:.0f} % of the slice"
+        told = (
+            f"the slice disagrees with its scan in {share}, {found.consistency.spread:.1f} standard deviations in all"
+        )
+        yield Reason("much of it against the scan", told)
 
 
 def _halves(found: Findings) -> Iterator[Reason]:
-    if found.halves is not None and found.halves.gain < HARM:
+    error = None if found.halves is None else found.halves.error
+    if found.halves is not None and found.halves.gain < HARM and (error is None or error > ERROR * found.unit):
         told = f"the denoised half is {-found.halves.gain:.2f} dB farther from the other views than the raw one"
         yield Reason("denoising did harm", told)
 
@@ -183,9 +218,8 @@ def _residual(found: Findings) -> Iterator[Reason]:
     if found.residual.flagged > STRUCTURE:
         share = f"{100 * found.residual.flagged:.0f} % of the slice"
         yield Reason("more than noise taken away", f"what was taken away looks like structure in {share}")
-    if found.residual.with_edges > EDGES:
-        share = f"{100 * found.residual.with_edges:.0f} % of the slice"
-        yield Reason("edges changed", f"what was taken away follows the edges in {share}")
+    if found.residual.blur is not None and found.residual.blur > BLUR:
+        yield Reason("edges blurred", f"the edges are blurred by {found.residual.blur:.1f} pixels")
 
 
 def _seams(found: Findings) -> Iterator[Reason]:
