@@ -72,8 +72,7 @@ SMALLER = {
     "[0, 2000, !Sweep [1, 2, 4, 8]]": "[0, 90, !Sweep [1, 2, 3]]",
     "--every 2 4 8": "--every 2 --methods noisy int8",
     "--scan tooth.h5 --thin 0.25 --every": "--scan scan.h5 --thin 0.25 --every --methods noisy int8",
-    "report scan_rec --open": "report ../scans_rec/scan_rec",
-    "run scans_rec/": "run ../scans_rec/",
+    "scans_rec/scan_rec --open": "scans_rec/scan_rec",
     "run quickstart.yaml": "run quickstart",
 }
 """What stands in a command -> what stands there on a scan of 128 columns, in the folder `scans` that it lies in."""

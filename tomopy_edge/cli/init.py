@@ -25,7 +25,9 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "of this machine are measured, and a comment on every stage says what was found and why it is set so. What to "
         "know before trusting the slices stands on top.",
     )
-    parser.add_argument("scan", type=Path, help="scan file: DataExchange or NXtomo HDF5, or a format of dxchange")
+    parser.add_argument(
+        "scan", type=Path, help="scan: HDF5 of DataExchange or NXtomo, a folder of TIFF files, Zarr, numpy, scan.yaml"
+    )
     parser.add_argument(
         "-o", "--output", type=Path, default=DEFAULT, help=f"YAML file to write (default: {DEFAULT})", metavar="RECIPE"
     )

@@ -22,7 +22,9 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "for the value of one or two options, the middle slice is made with each value, for you to choose.",
     )
     parser.add_argument("recipe", type=Path, help="YAML file, or the name of a shipped recipe: quickstart")
-    parser.add_argument("scan", type=Path, help="scan file: DataExchange or NXtomo HDF5, or a format of dxchange")
+    parser.add_argument(
+        "scan", type=Path, help="scan: HDF5 of DataExchange or NXtomo, a folder of TIFF files, Zarr, numpy, scan.yaml"
+    )
     parser.add_argument(
         "--set",
         dest="overrides",

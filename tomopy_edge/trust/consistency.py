@@ -32,7 +32,7 @@ AROUND = (9, 65)
 FLOOR = 0.02
 """Least variance of a ray, as a share of the median: beyond, back-projected weights ring below zero."""
 
-RINGS = 3.0
+RINGS = 6.0
 """Standard deviation, columns, of what is wider than a ring: of what is the same in all views, that much stays."""
 
 RATE = 0.02
@@ -117,20 +117,19 @@ class ConsistencyCheck:
         tests = len(BANK) * max(int(self.inside.sum()), 1)
         self.limit = -MARGIN * NormalDist().inv_cdf(RATE / tests)
 
-    def residual(self, sinogram: Float32, center: float, slice_: Float32) -> Float32:
-        """Return what a slice leaves of its sinogram, (angle, column), but for rings: a denoiser may take them away.
+    def residual(self, sinogram: Float32, projected: Float32) -> Float32:
+        """Return what a slice's projections leave of its sinogram, but for rings: a denoiser may take them away.
 
         They are narrow, and the same in all views.
 
         Parameters
         ----------
         sinogram : (angle, column), line integrals as they were reconstructed
-        center : column of the rotation axis
-        slice_ : (y, x), attenuation per pixel
+        projected : (angle, column), those of the slice
         """
         from scipy.ndimage import gaussian_filter1d
 
-        left = sinogram - self._project(center, slice_)
+        left = sinogram - projected
         same = left.mean(axis=0)
         left -= same - gaussian_filter1d(same, RINGS, mode="nearest")
         return left
@@ -149,12 +148,14 @@ class ConsistencyCheck:
 
         Parameters
         ----------
-        sinogram, center : as for `residual`
+        sinogram : (angle, column), line integrals as they were reconstructed
+        center : column of the rotation axis
         raw, denoised : (y, x), attenuation per pixel
         unit : attenuation per pixel of the densest matter, in whose shares the contrast is that a slice may err by
         """
-        filtered = [self._filtered(self.residual(sinogram, center, slice_)) for slice_ in (denoised, raw)]
-        filtered.append(self._filtered(self._project(center, denoised)))
+        own, of_raw = (self._project(center, slice_) for slice_ in (denoised, raw))
+        left = self.residual(sinogram, own), self.residual(sinogram, of_raw), own
+        filtered = [self._filtered(rays) for rays in left]
         # Rays count by the noise that the denoised slice leaves of them.
         variance, shares = _variances(filtered[0])
         maps = [self._weights / variance, 1 / variance]

@@ -74,18 +74,21 @@ def places_of(scores: Scores, limit: float) -> tuple[Place, ...]:
     flagged = height > limit
     if not flagged.any():
         return ()
-    labels, count = ndimage.label(ndimage.binary_dilation(flagged, iterations=2))
-    peaks = ndimage.maximum_position(height, labels, range(1, count + 1))
-    sizes = ndimage.sum_labels(flagged, labels, range(1, count + 1))
+    labels, _ = ndimage.label(ndimage.binary_dilation(flagged, iterations=2))
+    pixels = np.flatnonzero(flagged)
+    # The highest pixel of each place comes first.
+    pixels = pixels[np.argsort(-height.ravel()[pixels])]
+    _, firsts, sizes = np.unique(labels.ravel()[pixels], return_index=True, return_counts=True)
     found: list[tuple[Place, float]] = []
-    for (y, x), pixels in sorted(zip(peaks, sizes, strict=True), key=lambda one: -height[one[0]]):
+    for n in np.argsort(firsts):
+        y, x = np.unravel_index(pixels[firsts[n]], height.shape)
         template, lacks, score = BANK[scores.template[y, x]], float(scores.lacks[y, x]), float(height[y, x])
-        if any(_is_echo(y, x, score, place, max(width, template.width)) for place, width in found):
+        if any(_is_echo(int(y), int(x), score, place, max(width, template.width)) for place, width in found):
             continue
         holds = float(scores.holds[y, x])
         # What it lacks would level a structure that it holds.
         sort = "invented" if holds * lacks < 0 and abs(holds) > abs(lacks) / 2 else "removed"
-        place = Place(int(y), int(x), sort, template.name, lacks, score, int(pixels))
+        place = Place(int(y), int(x), sort, template.name, lacks, score, int(sizes[n]))
         found.append((place, template.width))
     return tuple(place for place, _ in found[:MOST_PLACES])
 
