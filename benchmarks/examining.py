@@ -1,6 +1,6 @@
 """What it costs to examine slices: runs of a recipe with the stage `trust` and without it, from file to file.
 
-    python benchmarks/examining.py [--columns 1024] [--angles 1024] [--rows 256] [--every 64] [--runs 3] [--json FILE]
+    python benchmarks/examining.py [--columns 1024] [--angles 1024] [--rows 256] [--every 128] [--runs 3] [--json FILE]
 
 Both take turns in one process; a first turn, which compiles and warms up, is not counted. Times are medians for a slice
 with their quartiles, "more" is the median of the ratios within each turn, less one, and "a slice" what examining one
@@ -58,7 +58,7 @@ def main() -> None:
     parser.add_argument("--columns", type=int, default=1024)
     parser.add_argument("--angles", type=int, default=1024)
     parser.add_argument("--rows", type=int, default=256)
-    parser.add_argument("--every", type=int, default=64, help="rows from one examined slice to the next (default: 64)")
+    parser.add_argument("--every", type=int, default=128, help="rows from one examined slice to the next (default: 128)")
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=[*WAYS], help="recipes to run")
     parser.add_argument("--threads", type=int, default=available_cores())
     args = parser.parse_args()

@@ -105,7 +105,7 @@ def test_the_network_is_left_to_the_model_and_fine_tune_out_unless_asked_for():
 
 
 def test_slices_are_examined_unless_that_is_left_out():
-    assert stages()["trust"] == {"every": 64}
+    assert stages()["trust"] == {"every": 128}
     assert stages("--trust-every", 5)["trust"] == {"every": 5}
     assert "trust" not in stages("--trust-every", 0)
     assert "trust" not in stages("--reconstruction-type", "try")

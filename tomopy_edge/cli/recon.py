@@ -72,9 +72,9 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--trust-every",
         type=int,
-        default=64,
+        default=128,
         metavar="N",
-        help="one slice in N is examined for what the network took away or made up; 0 examines none (default: 64)",
+        help="one slice in N is examined for what the network took away or made up; 0 examines none (default: 128)",
     )
     parser.add_argument("--save-format", choices=FORMATS, default="tiff", help="(default: tiff)")
     add_output_flags(parser)

@@ -15,7 +15,7 @@ from tomopy_edge.options import options
 class TrustOptions:
     """Options of the stage `trust`."""
 
-    every: int = 64
+    every: int = 128
     """Rows from one examined slice to the next; 1 examines all. Of a scan of few rows three slices are, at least."""
 
     def __post_init__(self) -> None:

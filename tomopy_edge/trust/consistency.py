@@ -220,16 +220,16 @@ class ConsistencyCheck:
             if template.width != width:
                 continue
             known = response(template)
-            answer, of_raw = (
-                along_ridges(one, self._ncore) if template.ridge else one for one in (answers[0], answers[1])
-            )
+            answer = along_ridges(answers[0], self._ncore) if template.ridge else answers[0]
             contrast = answer / (scale * np.float32(known.gain))
+            least, size = np.float32(template.least * unit), np.abs(contrast)
+            sigmas = answer / (spread * np.float32(known.spread)) * self.inside
+            of_raw = answers[1]
+            if template.ridge and np.abs(sigmas * (size > least)).max() > self.limit:
+                # What the raw slice errs by can only lower a score.
+                of_raw = along_ridges(answers[1], self._ncore)
             errs = np.abs(of_raw) / (scale * np.float32(known.gain / RAW))
-            free = np.maximum(errs, np.float32(template.least * unit))
-            size = np.abs(contrast)
-            sure = np.maximum(size - free, 0) / np.maximum(size, np.float32(1e-30))
-            sure *= answer / (spread * np.float32(known.spread))
-            sure *= self.inside
+            sure = np.maximum(size - np.maximum(errs, least), 0) / np.maximum(size, np.float32(1e-30)) * sigmas
             scores.add(number, sure, contrast, answers[2] / (scale * np.float32(spot.gain)))
 
     def _spread(self, sigmas: Float32, most: float = np.inf) -> float:
