@@ -58,7 +58,9 @@ def main() -> None:
     parser.add_argument("--columns", type=int, default=1024)
     parser.add_argument("--angles", type=int, default=1024)
     parser.add_argument("--rows", type=int, default=256)
-    parser.add_argument("--every", type=int, default=128, help="rows from one examined slice to the next (default: 128)")
+    parser.add_argument(
+        "--every", type=int, default=128, help="rows from one examined slice to the next (default: 128)"
+    )
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=[*WAYS], help="recipes to run")
     parser.add_argument("--threads", type=int, default=available_cores())
     args = parser.parse_args()
