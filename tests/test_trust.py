@@ -12,7 +12,7 @@ from tomopy_edge.simulation.pairs import line_integrals_of
 from tomopy_edge.simulation.phantoms import draw_phantom
 from tomopy_edge.simulation.scans import Exposure, expose
 from tomopy_edge.trust import consistency, templates
-from tomopy_edge.trust.consistency import Consistency, ConsistencyCheck, expect_memory
+from tomopy_edge.trust.consistency import Consistency, ConsistencyCheck, expect_memory, memory_for
 from tomopy_edge.trust.findings import Findings, InRange, keep, kept, path_of
 from tomopy_edge.trust.grey import grey_values
 from tomopy_edge.trust.halves import compare_halves
@@ -169,7 +169,7 @@ def test_a_blob_on_the_axis_is_found(scanned):
 def test_what_memory_cannot_hold_is_not_begun(monkeypatch):
     monkeypatch.setattr(consistency, "free_memory", lambda: 10**8)
     with pytest.raises(DataError, match=r"needs .* of memory, and .* are free"):
-        expect_memory(2000 * 2560, 2560**2)
+        expect_memory(memory_for(2000 * 2560, 2560**2))
 
 
 def test_halves_tell_where_structure_ends_in_noise(scanned):

@@ -90,9 +90,9 @@ def memory_for(rays: int, pixels: int) -> int:
     return RAYS * rays + PIXELS * pixels
 
 
-def expect_memory(rays: int, pixels: int) -> None:
-    """Raise a `DataError` where there is not the memory for a comparison."""
-    if (needed := memory_for(rays, pixels)) > (free := free_memory()):
+def expect_memory(needed: int) -> None:
+    """Raise a `DataError` where there are not so many bytes of memory for a check."""
+    if needed > (free := free_memory()):
         raise DataError(f"needs {in_words(needed)} of memory, and {in_words(free)} are free")
 
 

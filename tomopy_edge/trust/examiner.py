@@ -18,10 +18,10 @@ from tomopy_edge.job import Job
 from tomopy_edge.networks.slices import SATURATED
 from tomopy_edge.networks.tiling import seam_index
 from tomopy_edge.networks.unit import attenuation_unit
-from tomopy_edge.trust.consistency import ConsistencyCheck, expect_memory
+from tomopy_edge.trust.consistency import ConsistencyCheck, expect_memory, memory_for
 from tomopy_edge.trust.findings import Findings, keep
 from tomopy_edge.trust.grey import grey_values
-from tomopy_edge.trust.halves import FEWEST_VIEWS, compare_halves
+from tomopy_edge.trust.halves import FEWEST_VIEWS, compare_halves, memory_for_halves
 from tomopy_edge.trust.networks import NetworksRun
 from tomopy_edge.trust.pictures import draw_pictures
 from tomopy_edge.trust.residual import HalfSlices, examine_residual
@@ -155,7 +155,7 @@ class Examiner:
             looked.skip("consistency", "no sinogram was seen")
         else:
             with looked.trying("consistency"):
-                expect_memory(sinogram.line_integrals.size, denoised.size)
+                expect_memory(memory_for(sinogram.line_integrals.size, denoised.size))
                 check = self._consistency(sinogram, denoised.shape)
                 looked.limit = check.limit
                 center = float(np.asarray(sinogram.center, np.float64))
@@ -163,6 +163,7 @@ class Examiner:
                     sinogram.line_integrals[0], center, raw, denoised, unit
                 )
         with looked.trying("halves"):
+            expect_memory(0 if sinogram is None else memory_for_halves(sinogram.line_integrals.size, denoised.size))
             halves = self._half_slices(row)
             if halves is None:
                 looked.skip("halves", f"there are fewer than {FEWEST_VIEWS} views, or no sinogram was seen")
