@@ -7,6 +7,7 @@ import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +18,12 @@ from tomopy_edge.sweeps.scores import Scores, scores
 from tomopy_edge.sweeps.tree import Failed, Made
 from tomopy_edge.sweeps.values import Axis
 from tomopy_edge.sweeps.variants import Variant
-from tomopy_edge.version import __version__
 from tomopy_edge.writers.durable import put_in_place, put_text
 from tomopy_edge.writers.failures import told
+from tomopy_edge.writers.tiff import write_slice
 
 CENTER = "find_center.center"
 """The one option whose best value sharpness tells: of all others, more of it may be sharper and worse."""
-
-MICROMETRES_PER_CENTIMETRE = 1e4
 
 
 @dataclass(frozen=True)
@@ -141,25 +140,9 @@ class Shelf:
         path = self._folder / name
         if path.exists():
             return
-        import tifffile
-
-        density = None if pixel_size is None else MICROMETRES_PER_CENTIMETRE / pixel_size
-
-        def write(new: Path) -> None:
-            tifffile.imwrite(
-                new,
-                slice_,
-                photometric="minisblack",
-                description=f"{words}, attenuation per pixel",
-                software=f"tomopy-edge {__version__}",
-                metadata=None,
-                resolution=None if density is None else (density, density),
-                resolutionunit=None if density is None else "CENTIMETER",
-            )
-
         with told(path):
             path.parent.mkdir(exist_ok=True)
-            put_in_place([(path, write)])
+            put_in_place([(path, partial(write_slice, slice_=slice_, what=words, pixel_size=pixel_size))])
 
 
 def best_center(axes: Sequence[Axis], results: Sequence[Result]) -> Result | None:

@@ -19,12 +19,10 @@ from tomopy_edge.fbp.angles import quadrature_weights
 from tomopy_edge.fbp.axis import radii
 from tomopy_edge.fbp.projector import ForwardProjection
 from tomopy_edge.memory import free_memory
+from tomopy_edge.trust.field import RADIUS
 from tomopy_edge.trust.places import Place, Scores, places_of
 from tomopy_edge.trust.templates import BANK, WIDTHS, Template, along_ridges, profile_response, response
 from tomopy_edge.writers.sizes import in_words
-
-RADIUS = 0.95
-"""Share of the inscribed circle that is judged."""
 
 AROUND = (9, 65)
 """Views and columns over which the noise of a ray is estimated."""
@@ -171,13 +169,14 @@ class ConsistencyCheck:
                 spread, scale = (np.maximum(answers[len(filtered) + m], self._least(one)) for m, one in enumerate(maps))
                 np.sqrt(spread, out=spread)
             noise = spread * np.float32(np.sqrt(shares[n])), scale
-            spreads[width] = self._spread(answers[0] / noise[0]), self._spread(answers[1] / noise[0])
+            sigmas = [answer / noise[0] for answer in answers[:2]]
+            spreads[width] = self._spread(sigmas[0]), self._spread(sigmas[1])
             if width == TOLD:
                 wrong = self._share_wrong(answers[0], noise, max(spreads[width][1], 1.0), unit)
             # Where the raw slice is farther from its scan than noise, views contradict each other, or are missing, and
             # that is not the denoiser's fault; where most of the denoised one is, it may be.
-            own_doubt = min(self._spread(answers[0] / noise[0], most=CLIPPED), DOUBTED)
-            doubt = max(1.0, own_doubt, self._spread(answers[1] / noise[0], most=CLIPPED))
+            clipped = [self._spread(one, most=CLIPPED) for one in sigmas]
+            doubt = max(1.0, min(clipped[0], DOUBTED), clipped[1])
             self._add(scores, answers, (noise[0] * np.float32(doubt), scale), width, unit)
         if not np.isfinite(scores.score).all():
             raise DataError(
@@ -215,7 +214,7 @@ class ConsistencyCheck:
             structure of contrast 1, but for its own form
         """
         spread, scale = noise
-        spot = response(Template(width, ridge=False, least=0.0))
+        holds = answers[2] / (scale * np.float32(response(Template(width, ridge=False, least=0.0)).gain))
         for number, template in enumerate(BANK):
             if template.width != width:
                 continue
@@ -230,7 +229,7 @@ class ConsistencyCheck:
                 of_raw = along_ridges(answers[1], self._ncore)
             errs = np.abs(of_raw) / (scale * np.float32(known.gain / RAW))
             sure = np.maximum(size - np.maximum(errs, least), 0) / np.maximum(size, np.float32(1e-30)) * sigmas
-            scores.add(number, sure, contrast, answers[2] / (scale * np.float32(spot.gain)))
+            scores.add(number, sure, contrast, holds)
 
     def _spread(self, sigmas: Float32, most: float = np.inf) -> float:
         """Return the root mean square over the slice, of numbers clipped to `most`."""

@@ -11,20 +11,20 @@ from typing import Any
 
 import numpy as np
 
-from tomopy_edge.data import Float32, Sinograms, Volume
+from tomopy_edge.data import Float32, Float64, Sinograms, Volume
 from tomopy_edge.errors import told_of
 from tomopy_edge.hookspecs import OpenStage, Step
 from tomopy_edge.job import Job
 from tomopy_edge.networks.slices import SATURATED
 from tomopy_edge.networks.tiling import seam_index
 from tomopy_edge.networks.unit import attenuation_unit
-from tomopy_edge.trust.consistency import ConsistencyCheck, expect_memory, memory_for
+from tomopy_edge.trust.consistency import Consistency, ConsistencyCheck, expect_memory, memory_for
 from tomopy_edge.trust.findings import Findings, keep
-from tomopy_edge.trust.grey import grey_values
-from tomopy_edge.trust.halves import FEWEST_VIEWS, compare_halves, memory_for_halves
+from tomopy_edge.trust.grey import Material, grey_values
+from tomopy_edge.trust.halves import FEWEST_VIEWS, Halves, compare_halves, memory_for_halves
 from tomopy_edge.trust.networks import NetworksRun
 from tomopy_edge.trust.pictures import draw_pictures
-from tomopy_edge.trust.residual import HalfSlices, examine_residual
+from tomopy_edge.trust.residual import HalfSlices, Residual, examine_residual
 from tomopy_edge.trust.rows import examined_rows
 from tomopy_edge.trust.verdict import reasons_of
 
@@ -63,7 +63,9 @@ class Examiner:
 
     def __init__(self, every: int, job: Job) -> None:
         self._job, self._every = job, every
-        numbers = [n for n, stage in enumerate(job.before) if stage.entry.takes is Sinograms and _makes_slices(stage)]
+        numbers = [
+            n for n, stage in enumerate(job.before) if (stage.entry.takes, stage.entry.gives) == (Sinograms, Volume)
+        ]
         self._reconstruct: OpenStage | None = job.before[numbers[0]] if numbers else None
         self._before = job.before[numbers[0] - 1].entry.name if numbers and numbers[0] else ""
         after = job.before[numbers[0] + 1 :] if numbers else ()
@@ -74,7 +76,7 @@ class Examiner:
         self._flagged = 0
         self._opened = ExitStack()
         self._halves: list[Step] = []
-        self._check: tuple[Any, ConsistencyCheck] | None = None
+        self._check: tuple[Float64, ConsistencyCheck] | None = None
 
     def close(self) -> None:
         """Close what was opened for the halves."""
@@ -229,14 +231,14 @@ class _Looked:
 
     raw: Float32
     denoised: Float32
-    consistency: Any = None
+    consistency: Consistency | None = None
     contradiction: Float32 | None = None
-    halves: Any = None
-    residual: Any = None
+    halves: Halves | None = None
+    residual: Residual | None = None
     signs: Float32 | None = None
     limit: float = 1.0
     seam: float | None = None
-    grey: Any = ()
+    grey: tuple[Material, ...] = ()
     skipped: list[tuple[str, str]] = field(default_factory=list)
 
     def skip(self, check: str, why: str) -> None:
@@ -251,10 +253,6 @@ class _Looked:
         except Exception as error:
             log.debug("%s", check, exc_info=True)
             self.skip(check, told_of(error))
-
-
-def _makes_slices(stage: OpenStage) -> bool:
-    return stage.entry.gives is Volume
 
 
 def _one_row(sinograms: Sinograms, n: int) -> Sinograms:

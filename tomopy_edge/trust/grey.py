@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomopy_edge.data import Float32
-from tomopy_edge.fbp.axis import radii
+from tomopy_edge.trust.field import inside
 
 MATERIALS = 3
 """Into which grey values are divided, at most."""
@@ -48,11 +48,11 @@ def grey_values(raw: Float32, denoised: Float32) -> tuple[Material, ...]:
     """
     from scipy.ndimage import binary_erosion
 
-    inside = radii(denoised.shape) < RADIUS * min(denoised.shape) / 2
-    borders = [-np.inf, *_thresholds(denoised[inside]), np.inf]
+    within = inside(denoised.shape, RADIUS)
+    borders = [-np.inf, *_thresholds(denoised[within]), np.inf]
     found = []
     for low, high in pairwise(borders):
-        material: NDArray[np.bool_] = inside & (denoised > low) & (denoised <= high)
+        material: NDArray[np.bool_] = within & (denoised > low) & (denoised <= high)
         material = binary_erosion(material, iterations=AWAY)
         count = int(material.sum())
         if count >= FEWEST:

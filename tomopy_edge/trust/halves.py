@@ -14,6 +14,7 @@ import numpy as np
 
 from tomopy_edge.data import Float32, Float64
 from tomopy_edge.fbp.axis import radii
+from tomopy_edge.trust.field import RADIUS, inside
 
 AGREE = 1 / 7
 """Correlation of the halves up to which there is structure: then that of all views with the truth is one half (P. B.
@@ -33,9 +34,6 @@ SMOOTHED = 3
 
 LARGEST = 1024
 """Edge of the square, in the middle of a slice, that correlations are taken in, pixels."""
-
-RADIUS = 0.95
-"""Share of the inscribed circle that is compared."""
 
 
 RAYS, PIXELS = 48, 72
@@ -81,8 +79,8 @@ def compare_halves(even: Float32, odd: Float32, denoised: Float32) -> Halves:
     even, odd : slices of every second view
     denoised : that of the even views, denoised
     """
-    inside = radii(even.shape) < RADIUS * min(even.shape) / 2
-    apart, after = (float(np.mean((one - odd)[inside] ** 2, dtype=np.float64)) for one in (even, denoised))
+    within = inside(even.shape)
+    apart, after = (float(np.mean((one - odd)[within] ** 2, dtype=np.float64)) for one in (even, denoised))
     # The odd half's own error is half of how far the raw ones are apart.
     # Where it is negative, beyond what chance does, the halves' errors are not independent.
     left = after - apart / 2
@@ -109,11 +107,16 @@ def compare_halves(even: Float32, odd: Float32, denoised: Float32) -> Halves:
 def _spectrum(image: Float32) -> np.ndarray:
     from scipy import fft
 
-    radius, end = radii(image.shape), RADIUS * min(image.shape) / 2
-    # A sharp edge would correlate at all frequencies, and so would the mean within it.
-    window = np.where(radius < end, 0.5 + 0.5 * np.cos(np.pi * np.minimum(radius / end, 1)), 0).astype(np.float32)
+    window = _window(image.shape)
     level = float((image * window).sum(dtype=np.float64) / window.sum(dtype=np.float64))
     return np.asarray(fft.rfft2((image - np.float32(level)) * window))
+
+
+@cache
+def _window(shape: tuple[int, ...]) -> Float32:
+    """Return what images (y, x) fade out by; a sharp edge would correlate at all frequencies."""
+    radius, end = radii(shape), RADIUS * min(shape) / 2
+    return np.where(radius < end, 0.5 + 0.5 * np.cos(np.pi * np.minimum(radius / end, 1)), 0).astype(np.float32)
 
 
 def _middle(image: Float32) -> Float32:

@@ -12,12 +12,10 @@ import numpy as np
 
 from tomopy_edge.data import Float32, Float64
 from tomopy_edge.fbp.axis import radii
+from tomopy_edge.trust.field import RADIUS, inside
 
 BLOCK, AROUND = 8, 3
 """Local numbers are taken over so many blocks by so many, of so many pixels by as many."""
-
-RADIUS = 0.95
-"""Share of the inscribed circle that is judged."""
 
 LOUDER = 1.6
 """Ratio of the variance taken away to that of the noise, above which more than noise was taken."""
@@ -112,16 +110,16 @@ def _blur(halves: HalfSlices) -> float | None:
     """
     from scipy.ndimage import gaussian_filter
 
-    inside = radii(halves.even.shape) < RADIUS * min(halves.even.shape) / 2
+    within = inside(halves.even.shape)
     even, odd, lost = (
         gaussian_filter(one, SMOOTHED) for one in (halves.even, halves.odd, halves.even - halves.denoised)
     )
-    edges, again = _laplacian(even)[inside], _laplacian(odd)[inside]
+    edges, again = _laplacian(even)[within], _laplacian(odd)[within]
     both = float(np.mean(edges * again, dtype=np.float64))
     alone = float(np.sqrt(np.mean(edges**2, dtype=np.float64) * np.mean(again**2, dtype=np.float64)))
     if both <= CLEAR * alone:
         return None
-    slope = -2 * float(np.mean(lost[inside] * again, dtype=np.float64)) / both
+    slope = -2 * float(np.mean(lost[within] * again, dtype=np.float64)) / both
     return float(np.copysign(np.sqrt(abs(slope)), slope))
 
 

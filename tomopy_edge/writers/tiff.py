@@ -39,7 +39,7 @@ class TiffStackWriter:
         rows = range(volume.first_row, volume.first_row + len(volume.slices))
         with told(self._path(volume.first_row)):
             put_in_place(
-                (self._path(row), partial(_write, slice_=slice_, row=row, pixel_size=volume.pixel_size))
+                (self._path(row), partial(write_slice, slice_=slice_, what=f"row {row}", pixel_size=volume.pixel_size))
                 for row, slice_ in zip(rows, volume.slices, strict=True)
             )
 
@@ -71,7 +71,14 @@ class TiffStackWriter:
         """Do nothing: each file is closed when it is written."""
 
 
-def _write(path: Path, *, slice_: Float32, row: int, pixel_size: float | None) -> None:
+def write_slice(path: Path, slice_: Float32, what: str, pixel_size: float | None) -> None:
+    """Write one slice (y, x) as a float32 TIFF file.
+
+    Parameters
+    ----------
+    what : which slice it is, for the file's description
+    pixel_size : micrometres, or None where it is not known
+    """
     import tifffile
 
     density = None if pixel_size is None else MICROMETRES_PER_CENTIMETRE / pixel_size
@@ -79,7 +86,7 @@ def _write(path: Path, *, slice_: Float32, row: int, pixel_size: float | None) -
         path,
         slice_,
         photometric="minisblack",
-        description=f"row {row}, attenuation per pixel",
+        description=f"{what}, attenuation per pixel",
         software=f"tomopy-edge {__version__}",
         metadata=None,
         resolution=None if density is None else (density, density),
