@@ -81,7 +81,9 @@ $(BIN)/.installed-docs: pyproject.toml | $(BIN)/python
 	touch $@
 
 CASES = 100000
+ROUNDS = 10
 fuzz: $(BIN)/.installed-test
+	for round in $$(seq $(ROUNDS)); do $(BIN)/pytest -q -m hypothesis --hypothesis-profile other || exit 1; done
 	for target in recipes scans networks; do $(BIN)/python -m tests.fuzz --target $$target --cases $(CASES) || exit 1; done
 
 clean:

@@ -9,6 +9,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from tomopy_edge.errors import ModelError
@@ -17,6 +18,11 @@ from tomopy_edge.plugins import load_catalogue, make_manager
 
 # A shell has what it runs in the background ignore ctrl-C, and so would the commands that tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# `make test` draws the same cases each time: what it says of a change is due to that change. `make fuzz` draws others.
+settings.register_profile("same", derandomize=True)
+settings.register_profile("other", derandomize=False, print_blob=True)
+settings.load_profile("same")
 
 OF_THE_RUN = {"report.json", "report.html", "slices.jsonl", "counts.json"}
 """Files of an output that tell how a run went, and so differ from one to the next."""

@@ -29,7 +29,7 @@ from tomopy_edge.memory import PLENTY
 from tomopy_edge.readers import open_scan
 from tomopy_edge.recipe import parse_recipe
 from tomopy_edge.stages.write import WRITERS
-from tomopy_edge.trust.consistency import memory_for
+from tomopy_edge.trust.memory import memory_for
 from tomopy_edge.writers.sizes import HEADER, UNITS, in_words, on_disk
 from tomopy_edge.writers.zarr_planes import tensorstore
 

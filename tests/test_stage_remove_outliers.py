@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from algotom.prep.removal import remove_zinger
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -92,12 +92,15 @@ def test_options_without_a_meaning_are_refused_by_name(wrong, name):
 
 
 def as_algotom_does(sinogram, threshold, size):
-    """Return what the stage did before it had kernels of its own, and how many pixels it replaced."""
+    """Return what algotom makes of a sinogram, and how many pixels it replaced.
+
+    Where no threshold is given it is found with numpy's medians of all views that hold finite noise.
+    """
     if threshold is None:
         with np.errstate(all="ignore"):
             steps = np.median(np.abs(np.diff(sinogram, axis=1)), axis=1) / (0.6745 * np.sqrt(2))
             shares = steps.astype(np.float64) / np.maximum(np.median(sinogram, axis=1), np.float32(0.01))
-        threshold = max(0.5, 10 * float(np.max(shares, initial=0.0)))
+        threshold = max(0.5, 10 * float(np.max(shares[np.isfinite(shares)], initial=0.0)))
     with np.errstate(all="ignore"):
         cleaned = remove_zinger(sinogram, threshold, size)
     return cleaned, np.count_nonzero((cleaned != sinogram) & ~np.isnan(sinogram))
@@ -113,6 +116,8 @@ SINOGRAMS = st.tuples(st.integers(1, 9), st.integers(2, 40)).flatmap(
 
 
 @given(SINOGRAMS, st.sampled_from([None, 0.1, 0.5]), st.integers(1, 5))
+@example(np.array([[1, -np.inf], [1, 1], [1, np.inf]], np.float32), None, 1)
+@example(np.array([[1, np.inf], [1, 1], [1, -np.inf]], np.float32), None, 1)
 @settings(max_examples=400, deadline=None)
 def test_what_is_replaced_is_algotoms_choice_to_the_bit(sinogram, threshold, size):
     job = Job()
@@ -134,6 +139,17 @@ def test_the_loudest_view_is_found_among_many(counts, columns):
     shares = steps.astype(np.float64) / np.maximum(np.median(sinogram, axis=1), np.float32(0.01))
     assert loudest(sinogram, 0.0, np.float32(0.01)) == shares.max()
     assert loudest(sinogram, 100.0, np.float32(0.01)) == 100
+
+
+@pytest.mark.parametrize("broken", [np.nan, np.inf, -np.inf])
+def test_a_broken_view_says_nothing_of_the_noise_of_the_others(broken):
+    sinogram = noisy(100, rows=1).sinograms[0]
+    noise = loudest(sinogram, 0.0, np.float32(0.01))
+    for places in (40, slice(None, None, 2)):
+        row = np.vstack([sinogram, np.ones_like(sinogram[:1])])
+        row[-1, places] = broken
+        assert loudest(row, 0.0, np.float32(0.01)) == noise
+        assert loudest(row[::-1].copy(), 0.0, np.float32(0.01)) == noise
 
 
 def test_a_row_of_one_column_is_left_alone():

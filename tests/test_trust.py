@@ -11,11 +11,12 @@ from tomopy_edge.networks.unit import attenuation_unit
 from tomopy_edge.simulation.pairs import line_integrals_of
 from tomopy_edge.simulation.phantoms import draw_phantom
 from tomopy_edge.simulation.scans import Exposure, expose
-from tomopy_edge.trust import consistency, templates
-from tomopy_edge.trust.consistency import Consistency, ConsistencyCheck, expect_memory, memory_for
+from tomopy_edge.trust import memory, templates
+from tomopy_edge.trust.consistency import Consistency, ConsistencyCheck
 from tomopy_edge.trust.findings import Findings, InRange, keep, kept, path_of
 from tomopy_edge.trust.grey import grey_values
 from tomopy_edge.trust.halves import compare_halves
+from tomopy_edge.trust.memory import expect_memory, memory_for
 from tomopy_edge.trust.residual import HalfSlices, examine_residual
 from tomopy_edge.trust.verdict import reasons_of, summary_of, verdict_of
 
@@ -166,10 +167,20 @@ def test_a_blob_on_the_axis_is_found(scanned):
     assert scanned.compare(scanned.truth + 0.8 * scanned.spot(127, 128, 5.0)).places != ()
 
 
-def test_what_memory_cannot_hold_is_not_begun(monkeypatch):
-    monkeypatch.setattr(consistency, "free_memory", lambda: 10**8)
+def test_what_memory_cannot_hold_is_not_begun():
     with pytest.raises(DataError, match=r"needs .* of memory, and .* are free"):
-        expect_memory(memory_for(2000 * 2560, 2560**2))
+        expect_memory(memory_for(2000 * 2560, 2560**2), 10**8)
+
+
+@pytest.mark.parametrize(
+    ("free", "ncore", "together", "needed"),
+    [(1217, 2, True, 304), (1215, 2, False, 184), (1217, 1, False, 184), (183, 2, False, 120), (119, 2, False, 0)],
+)
+def test_checks_are_done_side_by_side_where_memory_and_cores_allow(free, ncore, together, needed, monkeypatch):
+    monkeypatch.setattr(memory, "COMPARED", (68, 116))
+    monkeypatch.setattr(memory, "HALVED", (48, 72))
+    assert memory.side_by_side(10**6, 10**6, free * 10**6, ncore) is together
+    assert memory.memory_to_examine(10**6, 10**6, free * 10**6, ncore) == needed * 10**6
 
 
 def test_halves_tell_where_structure_ends_in_noise(scanned):

@@ -51,10 +51,8 @@ class ForwardProjection:
         self._grid = 2 * next_fast_len(int(np.ceil(OVERSAMPLING * size / 2)), real=True)
         beta = kernel_shape(self._grid / size)
         axis = -(-size // 2)
-        self._x, self._y = np.arange(size) - axis, size - 1 - axis - np.arange(size)
-        self._correction = [
-            kernel_correction(pixels, self._grid, beta).astype(np.float32) for pixels in (self._y, self._x)
-        ]
+        x, y = np.arange(size) - axis, size - 1 - axis - np.arange(size)
+        self._correction = [kernel_correction(pixels, self._grid, beta).astype(np.float32) for pixels in (y, x)]
         self._kernel = kernel_table(beta)
         # Projections are real, so that the half of each line with kx >= 0 holds all there is.
         turned = np.cos(self.theta) < 0
@@ -97,11 +95,17 @@ class ForwardProjection:
 
         # Along x first: that spectrum needs the rows of the slice alone, not those of the grid.
         weighted = np.zeros((self.size, self._grid), np.float32)
-        weighted[:, self._x % self._grid] = slice_ * (self._correction[0][:, None] * self._correction[1])
+        self._place(slice_ * (self._correction[0][:, None] * self._correction[1]), weighted)
         half = fft.rfft(weighted, axis=1, workers=self.ncore, overwrite_x=True)
         lines = np.zeros((half.shape[1], self._grid), np.complex64)
-        lines[:, self._y % self._grid] = half.T
+        self._place(half[::-1].T, lines)
         return np.asarray(fft.fft(lines, axis=1, workers=self.ncore, overwrite_x=True))
+
+    def _place(self, pixels: np.ndarray, grid: np.ndarray) -> None:
+        """Place lines of pixels (line, pixel), the lowest coordinate first, on a grid that begins at the axis."""
+        axis = -(-self.size // 2)
+        grid[:, : self.size - axis] = pixels[:, axis:]
+        grid[:, self._grid - axis :] = pixels[:, :axis]
 
     def _sample(self, spectrum: np.ndarray, lines: np.ndarray, first: int) -> None:
         from tomopy_edge.fbp.projector_kernels import sample_lines

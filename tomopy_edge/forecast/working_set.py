@@ -23,7 +23,7 @@ from tomopy_edge.stages.remove_outliers import RemoveOutliersOptions
 from tomopy_edge.stages.remove_stripes import RemoveStripesOptions
 from tomopy_edge.stages.trust import TrustOptions
 from tomopy_edge.stages.write import WriteOptions
-from tomopy_edge.trust.consistency import memory_for
+from tomopy_edge.trust.memory import memory_to_examine
 
 SPARE_SLICES, SLICES = 4, 12
 """Slices that the Zarr writer holds beside those it is given, where memory is scarce and where it is not."""
@@ -224,10 +224,8 @@ def _through_libraries(options: Any) -> bool:
 
 def _examining(sizes: Sizes, means: Means) -> Need:
     """Return what it takes to examine a slice; what memory cannot hold is not begun."""
-    compared = memory_for(sizes.sinogram // BYTES, sizes.image // BYTES)
-    # A sinogram with its two neighbours and a raw slice wait; the halves have as many projections in all.
-    halves = 3 * sizes.sinogram + 8 * sizes.image
-    once = max(compared if compared <= means.free else 0, halves)
+    once = memory_to_examine(sizes.sinogram // BYTES, sizes.image // BYTES, means.free, means.ncore)
+    # A sinogram with its two neighbours and a raw slice wait.
     return Need(sizes.image, once, 3 * sizes.sinogram + sizes.image)
 
 

@@ -92,7 +92,8 @@ def loudest(sinogram: Float32, quietest: float, darkest: np.float32) -> float:
     """Return the noise of the loudest view as a share of its level, or `quietest` where that is more.
 
     Noise is the median of absolute differences of neighbouring columns, level the median of the view or `darkest` where
-    that is more. Both are only found of views that may be the loudest so far; 0 where a difference is not a number.
+    that is more. Both are only found of views that may be the loudest so far. A view whose noise is not a finite number
+    says nothing.
 
     Parameters
     ----------
@@ -116,13 +117,13 @@ def loudest(sinogram: Float32, quietest: float, darkest: np.float32) -> float:
             broken += step != step  # noqa: PLR0124 - NaN does not equal itself
             bright += line[i] >= expected
         if broken:
-            return 0.0
+            continue
         if quiet > (columns - 1) // 2 and (bright > columns // 2 or expected == darkest):
             continue
         level = max(_median(line, keys), darkest)
         found = np.float64(_median(steps, keys[1:])) / STEP / np.float64(level)
-        if found != found:  # noqa: PLR0124
-            return 0.0
+        if not np.isfinite(found):
+            continue
         share = max(share, found)
         expected = max(level * NEAR, darkest)
     return share

@@ -18,11 +18,9 @@ from tomopy_edge.fbp import FilteredBackProjection
 from tomopy_edge.fbp.angles import quadrature_weights
 from tomopy_edge.fbp.axis import radii
 from tomopy_edge.fbp.projector import ForwardProjection
-from tomopy_edge.memory import free_memory
 from tomopy_edge.trust.field import RADIUS
 from tomopy_edge.trust.places import Place, Scores, places_of
 from tomopy_edge.trust.templates import BANK, WIDTHS, Template, along_ridges, profile_response, response
-from tomopy_edge.writers.sizes import in_words
 
 AROUND = (9, 65)
 """Views and columns over which the noise of a ray is estimated."""
@@ -42,9 +40,6 @@ their noise, as an object moves, a beam hardens, a scintillator glows on."""
 
 RAW = 1.5
 """How many times the contrast that the raw slice itself errs by is not the denoiser's fault."""
-
-RAYS, PIXELS = 68, 116
-"""Bytes of memory that a comparison takes for each ray of the sinogram and each pixel of the slice, as measured."""
 
 TOLD = 2.0
 """Width of the spots by which it is told how far a slice deviates in all, pixels."""
@@ -81,17 +76,6 @@ class Consistency:
     raw_spread: float
     wrong: float
     places: tuple[Place, ...]
-
-
-def memory_for(rays: int, pixels: int) -> int:
-    """Return about how many bytes of memory it takes to compare a slice of `pixels` with a sinogram of `rays`."""
-    return RAYS * rays + PIXELS * pixels
-
-
-def expect_memory(needed: int) -> None:
-    """Raise a `DataError` where there are not so many bytes of memory for a check."""
-    if needed > (free := free_memory()):
-        raise DataError(f"needs {in_words(needed)} of memory, and {in_words(free)} are free")
 
 
 class ConsistencyCheck:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,16 +16,19 @@ from tomopy_edge.data import Float32, Float64, Sinograms, Volume
 from tomopy_edge.errors import told_of
 from tomopy_edge.hookspecs import OpenStage, Step
 from tomopy_edge.job import Job
+from tomopy_edge.memory import free_memory
 from tomopy_edge.networks.slices import SATURATED
 from tomopy_edge.networks.tiling import seam_index
 from tomopy_edge.networks.unit import attenuation_unit
-from tomopy_edge.trust.consistency import Consistency, ConsistencyCheck, expect_memory, memory_for
+from tomopy_edge.trust.consistency import ConsistencyCheck
 from tomopy_edge.trust.findings import Findings, keep
-from tomopy_edge.trust.grey import Material, grey_values
-from tomopy_edge.trust.halves import FEWEST_VIEWS, Halves, compare_halves, memory_for_halves
+from tomopy_edge.trust.grey import grey_values
+from tomopy_edge.trust.halves import FEWEST_VIEWS, compare_halves
+from tomopy_edge.trust.looked import Looked
+from tomopy_edge.trust.memory import expect_memory, memory_for, memory_for_halves, side_by_side
 from tomopy_edge.trust.networks import NetworksRun
 from tomopy_edge.trust.pictures import draw_pictures
-from tomopy_edge.trust.residual import HalfSlices, Residual, examine_residual
+from tomopy_edge.trust.residual import HalfSlices, examine_residual
 from tomopy_edge.trust.rows import examined_rows
 from tomopy_edge.trust.verdict import reasons_of
 
@@ -125,8 +129,7 @@ class Examiner:
 
     def _examine(self, row: int, volume: Volume) -> None:
         try:
-            with self._job.tally.aside():
-                findings = self._look(row, volume)
+            findings = self._look(row, volume)
             self._tell(findings)
             if self._job.output is not None:
                 keep(self._job.output, findings)
@@ -151,47 +154,58 @@ class Examiner:
         denoised = volume.slices[row - volume.first_row]
         raw = self._seen.raw.get(row, denoised)
         unit = volume.unit or self._networks.unit or attenuation_unit(raw[np.newaxis])
-        looked = _Looked(raw, denoised)
-        sinogram = self._seen.sinograms.get(row)
+        looked, sinogram = Looked(raw, denoised, float(unit)), self._seen.sinograms.get(row)
+        rays, free = 0 if sinogram is None else sinogram.line_integrals.size, free_memory()
+        checks = (
+            partial(self._compare, looked, sinogram, free),
+            partial(self._halve, looked, row, rays, free),
+            partial(self._measure, looked, row),
+        )
+        at_once = self._job.ncore if side_by_side(rays, denoised.size, free, self._job.ncore) else 1
+        with ThreadPoolExecutor(at_once, STAGE) as pool:
+            for done in [pool.submit(check) for check in checks]:
+                done.result()
+        if self._job.output is not None:
+            with looked.trying("pictures"):
+                draw_pictures(self._job.output, row, looked, self._job.ncore)
+        return looked.findings(row)
+
+    def _compare(self, looked: Looked, sinogram: Sinograms | None, free: int) -> None:
+        """Compare a slice with its sinogram."""
         if sinogram is None or self._reconstruct is None:
             looked.skip("consistency", "no sinogram was seen")
-        else:
-            with looked.trying("consistency"):
-                expect_memory(memory_for(sinogram.line_integrals.size, denoised.size))
-                check = self._consistency(sinogram, denoised.shape)
-                looked.limit = check.limit
-                center = float(np.asarray(sinogram.center, np.float64))
-                looked.consistency, looked.contradiction = check.compare(
-                    sinogram.line_integrals[0], center, raw, denoised, unit
-                )
+            return
+        with looked.trying("consistency"):
+            expect_memory(memory_for(sinogram.line_integrals.size, looked.denoised.size), free)
+            check = self._consistency(sinogram, looked.denoised.shape)
+            looked.limit = check.limit
+            center = float(np.asarray(sinogram.center, np.float64))
+            looked.consistency, looked.contradiction = check.compare(
+                sinogram.line_integrals[0], center, looked.raw, looked.denoised, looked.unit
+            )
+
+    def _halve(self, looked: Looked, row: int, rays: int, free: int) -> None:
+        """Compare the slices of half of the views, and what was taken away with their noise."""
         with looked.trying("halves"):
-            expect_memory(0 if sinogram is None else memory_for_halves(sinogram.line_integrals.size, denoised.size))
-            halves = self._half_slices(row)
+            expect_memory(memory_for_halves(rays, looked.denoised.size), free)
+            # Networks count what they do, thread by thread.
+            with self._job.tally.aside():
+                halves = self._half_slices(row)
             if halves is None:
                 looked.skip("halves", f"there are fewer than {FEWEST_VIEWS} views, or no sinogram was seen")
             else:
                 looked.halves = compare_halves(halves.even, halves.odd, halves.denoised)
-                looked.residual, looked.signs = examine_residual(raw, denoised, halves, unit)
+                looked.residual, looked.signs = examine_residual(looked.raw, looked.denoised, halves, looked.unit)
+
+    def _measure(self, looked: Looked, row: int) -> None:
+        """Measure what the slices alone tell."""
         with looked.trying("seams"):
-            grid = self._networks.grid(denoised.shape)
-            looked.seam = None if grid is None else seam_index(denoised, grid)
+            grid = self._networks.grid(looked.denoised.shape)
+            looked.seam = None if grid is None else seam_index(looked.denoised, grid)
         with looked.trying("grey values"):
-            looked.grey = grey_values(raw, denoised)
-        saturated = self._job.tally.counted_at(SATURATED, row) / raw.size
-        if self._job.output is not None:
-            with looked.trying("pictures"):
-                draw_pictures(self._job.output, row, looked)
-        return Findings(
-            row=row,
-            unit=float(unit),
-            consistency=looked.consistency,
-            halves=looked.halves,
-            residual=looked.residual,
-            range=self._networks.in_range(raw, float(unit), saturated),
-            seam=looked.seam,
-            grey=looked.grey,
-            skipped=tuple(looked.skipped),
-        )
+            looked.grey = grey_values(looked.raw, looked.denoised)
+        saturated = self._job.tally.counted_at(SATURATED, row) / looked.raw.size
+        looked.range = self._networks.in_range(looked.raw, looked.unit, saturated)
 
     def _consistency(self, sinogram: Sinograms, shape: tuple[int, ...]) -> ConsistencyCheck:
         kept = self._check
@@ -223,36 +237,6 @@ class Examiner:
         """Return a row, or the scan's outermost one where it lies beyond."""
         rows = self._job.scan.rows if self._job.scan is not None else row + 1
         return min(max(row, 0), rows - 1)
-
-
-@dataclass
-class _Looked:
-    """What is gathered about one slice."""
-
-    raw: Float32
-    denoised: Float32
-    consistency: Consistency | None = None
-    contradiction: Float32 | None = None
-    halves: Halves | None = None
-    residual: Residual | None = None
-    signs: Float32 | None = None
-    limit: float = 1.0
-    seam: float | None = None
-    grey: tuple[Material, ...] = ()
-    skipped: list[tuple[str, str]] = field(default_factory=list)
-
-    def skip(self, check: str, why: str) -> None:
-        """Remember that a check was left out."""
-        self.skipped.append((check, why))
-
-    @contextmanager
-    def trying(self, check: str) -> Iterator[None]:
-        """Have a check that fails be left out, and told."""
-        try:
-            yield
-        except Exception as error:
-            log.debug("%s", check, exc_info=True)
-            self.skip(check, told_of(error))
 
 
 def _one_row(sinograms: Sinograms, n: int) -> Sinograms:

@@ -36,15 +36,6 @@ LARGEST = 1024
 """Edge of the square, in the middle of a slice, that correlations are taken in, pixels."""
 
 
-RAYS, PIXELS = 48, 72
-"""Bytes of memory that halves take for each ray of the sinogram and each pixel of the slice, as measured."""
-
-
-def memory_for_halves(rays: int, pixels: int) -> int:
-    """Return about how many bytes of memory it takes to make and compare the halves of a slice of `pixels`."""
-    return RAYS * rays + PIXELS * pixels
-
-
 @dataclass(frozen=True)
 class Halves:
     """What the even views, the odd views and the denoised even views say of a slice.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial, reduce
 from pathlib import Path
 from typing import Protocol
 
@@ -10,7 +13,7 @@ from numpy.typing import NDArray
 
 from tomopy_edge.data import Float32, Float64
 from tomopy_edge.drawing import COLD, WARM, Scale
-from tomopy_edge.fbp.axis import radii
+from tomopy_edge.trust.field import inside
 from tomopy_edge.trust.findings import FOLDER
 
 LARGEST = 768
@@ -49,8 +52,8 @@ def picture_path(output: Path, row: int, kind: str) -> Path:
     return output / FOLDER / f"{row:05d}_{kind}.png"
 
 
-def draw_pictures(output: Path, row: int, looked: Looked) -> None:
-    """Write the pictures of a slice, 8 bits a colour, all of one size.
+def draw_pictures(output: Path, row: int, looked: Looked, ncore: int = 1) -> None:
+    """Write the pictures of a slice, 8 bits a colour, all of one size, on `ncore` threads.
 
     Raw and denoised share one grey range. What was taken away is blue where that is less attenuation, red where it is
     more. Over the denoised slice lie, in red, places where the scan shows more attenuation than the slice and, in blue,
@@ -58,48 +61,62 @@ def draw_pictures(output: Path, row: int, looked: Looked) -> None:
     """
     from PIL import Image
 
+    (output / FOLDER).mkdir(exist_ok=True)
+
+    def save(kind: str, paint: Callable[[], NDArray[np.uint8]]) -> None:
+        Image.fromarray(paint()).save(picture_path(output, row, kind), compress_level=1)
+
+    with ThreadPoolExecutor(ncore, "pictures") as pool:
+        list(pool.map(save, *zip(*_painters(looked).items(), strict=True)))
+
+
+def _painters(looked: Looked) -> dict[str, Callable[[], NDArray[np.uint8]]]:
+    """Return what paints each of the pictures that can be made."""
     raw, denoised = _shrunk(looked.raw), _shrunk(looked.denoised)
-    inside = radii(denoised.shape) < min(denoised.shape) / 2
-    low, high = (float(level) for level in np.percentile(denoised[inside], [LOW, HIGH]))
+    within = inside(denoised.shape, 1.0)
+    low, high = (float(level) for level in np.percentile(denoised[within], [LOW, HIGH]))
     grey = Scale.grey(low, high)
-    taken = raw - denoised
-    reach = float(np.percentile(np.abs(taken[inside]), REACH))
-    painted = {
-        "raw": grey.paint(raw)[..., 0],
-        "denoised": grey.paint(denoised)[..., 0],
-        "residual": Scale.around_zero(reach).paint(taken),
+    taken, background = raw - denoised, grey.paint(denoised)
+    reach = float(np.percentile(np.abs(taken[within]), REACH))
+    painters: dict[str, Callable[[], NDArray[np.uint8]]] = {
+        "raw": lambda: grey.paint(raw)[..., 0],
+        "denoised": lambda: background[..., 0],
+        "residual": lambda: Scale.around_zero(reach).paint(taken),
     }
     if looked.contradiction is not None:
         # From half of the limit on: what is less is noise, which is everywhere.
         over = _strongest(looked.contradiction) / np.float32(looked.limit)
         strength = np.sign(over) * np.clip(2 * np.abs(over) - 1, 0, 1)
-        painted["contradiction"] = _marked(grey.paint(denoised), strength.astype(np.float32))
+        painters["contradiction"] = partial(_marked, background, strength.astype(np.float32))
     if looked.signs is not None:
-        painted["signs"] = _marked(grey.paint(denoised), _shrunk(looked.signs) / 2)
-    (output / FOLDER).mkdir(exist_ok=True)
-    for kind, colours in painted.items():
-        Image.fromarray(colours).save(picture_path(output, row, kind), compress_level=1)
+        painters["signs"] = partial(_marked, background, _shrunk(looked.signs) / 2)
+    return painters
 
 
-def _steps(shape: tuple[int, ...]) -> int:
-    return -(-max(shape) // LARGEST)
+def _places(values: Float32) -> list[Float32]:
+    """Return which values (y, x) are the first of their blocks, the second of theirs, and so on.
 
-
-def _blocks(values: Float32) -> Float32:
-    step = _steps(values.shape)
-    y, x = (length // step for length in values.shape)
-    return values[: y * step, : x * step].reshape(y, step, x, step)
+    To add or compare those is some ten times as fast as to go along the short edges of blocks.
+    """
+    step = -(-max(values.shape) // LARGEST)
+    y, x = (length // step * step for length in values.shape)
+    return [values[v:y:step, u:x:step] for v in range(step) for u in range(step)]
 
 
 def _shrunk(values: Float32) -> Float32:
-    means: Float32 = _blocks(values).mean(axis=(1, 3), dtype=np.float32)
-    return means
+    """Return the mean of each block."""
+    places = _places(values)
+    total = places[0].astype(np.float32)
+    for place in places[1:]:
+        total += place
+    return total / np.float32(len(places))
 
 
 def _strongest(values: Float32) -> Float32:
     """Return the largest and the smallest value of each block, added: a mark of few pixels must not fade away."""
-    blocks = _blocks(values)
-    strongest: Float32 = blocks.max(axis=(1, 3)).clip(0) + blocks.min(axis=(1, 3)).clip(None, 0)
+    places = _places(values)
+    largest, smallest = reduce(np.maximum, places), reduce(np.minimum, places)
+    strongest: Float32 = largest.clip(0) + smallest.clip(None, 0)
     return strongest
 
 

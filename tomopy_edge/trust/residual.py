@@ -7,8 +7,10 @@ and its grain at each place, and none of its structure. What was taken away shou
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tomopy_edge.data import Float32, Float64
 from tomopy_edge.fbp.axis import radii
@@ -92,7 +94,7 @@ def examine_residual(raw: Float32, denoised: Float32, halves: HalfSlices, unit: 
         strength > LOUDER * of_noise + max((FREE * unit) ** 2, tiny),
         _likeness(taken, strength, tiny) - _likeness(noise, of_noise, tiny) > ALIKE,
     )
-    middle = _blocks(radii(raw.shape)) < RADIUS * min(raw.shape) / 2
+    middle = _judged(raw.shape)
     louder, alike = (float(sign[middle].mean()) for sign in signs)
     count = np.where(middle, np.sum(signs, axis=0), 0)
     flagged = float((count[middle] == len(signs)).mean())
@@ -128,6 +130,12 @@ def _local(values: Float32) -> Float64:
     from scipy.ndimage import uniform_filter
 
     return np.asarray(uniform_filter(_blocks(values), AROUND, mode="nearest"))
+
+
+@cache
+def _judged(shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Return which blocks of slices (y, x) of a shape are judged."""
+    return np.asarray(_blocks(radii(shape)) < RADIUS * min(shape) / 2)
 
 
 def _blocks(values: Float32 | Float64) -> Float64:

@@ -121,7 +121,9 @@ def along_ridges(answer: Float32, ncore: int = 1) -> Float32:
     along = np.arange(LENGTH) - LENGTH // 2
     steps = np.rint(np.stack([np.outer(np.sin(turn), along), np.outer(np.cos(turn), along)], 2)).astype(np.int64)
     best = np.zeros_like(answer)
+    even = answer.shape[1] // 2 * 2
+    planes = np.ascontiguousarray(answer[:, :even].reshape(len(answer), -1, 2).transpose(2, 0, 1))
     bands = range(LENGTH // 2, len(answer) - LENGTH // 2 - 1, BAND)
     with ThreadPoolExecutor(ncore, "ridges") as pool:
-        list(pool.map(lambda first: strongest_mean(answer, steps, first, first + BAND, best), bands))
+        list(pool.map(lambda first: strongest_mean(planes, steps, first, first + BAND, best), bands))
     return best
