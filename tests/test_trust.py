@@ -202,6 +202,39 @@ def test_halves_tell_a_gain_from_harm(scanned):
     assert (raw.gain, raw.error_left) == (pytest.approx(0), pytest.approx(1))
 
 
+@pytest.mark.parametrize("factor", [0.7, 1.3])
+def test_a_changed_contrast_is_told_and_noise_is_no_change(factor, scanned):
+    for slice_ in (scanned.truth, scanned.even):
+        found = compare_halves(scanned.even, scanned.odd, slice_)
+        assert found.contrast == pytest.approx(1, abs=0.03)
+        assert "contrast changed" not in shorts_of(found)
+        moved = compare_halves(scanned.even, scanned.odd, factor * slice_ + scanned.unit)
+        assert moved.contrast == pytest.approx(factor, abs=0.03)
+        assert "contrast changed" in shorts_of(moved)
+
+
+def test_rescaled_slices_are_that_and_nothing_else(scanned):
+    counts = 1000 * scanned.truth / scanned.unit
+    halves, seen = compare_halves(scanned.even, scanned.odd, counts), scanned.compare(counts)
+    found = Findings(1, scanned.unit, consistency=seen, halves=halves, residual=scanned.residual(counts)[0])
+    assert verdict_of([found]).line == (
+        "STOP: no longer the attenuation that was reconstructed, as 1 of 1 slice examined is"
+    )
+    assert len(verdict_of([found]).flagged[1]) == 1
+    assert "times the contrast that was reconstructed" in verdict_of([found]).flagged[1][0]
+
+
+def test_halves_that_agree_on_nothing_tell_no_contrast():
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=(3, 128, 128)).astype(np.float32)
+    assert compare_halves(*noise).contrast is None
+    assert compare_halves(*(0 * noise)).contrast is None
+
+
+def shorts_of(halves):
+    return [reason.short for reason in reasons_of(Findings(1, 0.01, halves=halves))]
+
+
 def test_halves_of_too_few_views_do_not_tell_what_error_is_left():
     few = Scanned(angles=45, counts=100_000)
     found = compare_halves(few.even, few.odd, few.truth)
@@ -316,11 +349,11 @@ def test_every_reason_says_its_number(scanned):
         row=1,
         unit=scanned.unit,
         consistency=scanned.compare(scanned.truth + scanned.spot(100, 140, 3.0)),
-        halves=compare_halves(scanned.even, scanned.odd, 0 * scanned.truth),
+        halves=compare_halves(scanned.even, scanned.odd, np.float32(1.4) * scanned.truth),
         grey=grey_values(scanned.raw, scanned.truth * np.float32(1.2)),
     )
     shorts = [reason.short for reason in reasons_of(found)]
-    assert shorts == ["structure invented", "denoising did harm", "grey values moved"]
+    assert shorts == ["structure invented", "denoising did harm", "contrast changed", "grey values moved"]
     assert all(any(letter.isdigit() for letter in reason.told) for reason in reasons_of(found))
 
 

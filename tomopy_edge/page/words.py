@@ -69,8 +69,8 @@ def worst_bias(found: Findings) -> float | None:
 
 def told_of(found: Findings, lengths: Lengths, limits: dict[str, float]) -> list[tuple[str, str, str]]:
     """Return what was found out about a slice: check, the number, what that means."""
-    made = [_consistency(found), _gain(found), _resolution(found, lengths), _residual(found, limits)]
-    made += [_range(found), _seams(found, limits)]
+    made = [_consistency(found), _gain(found), _contrast(found), _resolution(found, lengths)]
+    made += [_residual(found, limits), _range(found), _seams(found, limits)]
     told = [one for one in made if one is not None]
     return told + [(check, NONE, f"was left out: {why}") for check, why in found.skipped]
 
@@ -101,6 +101,13 @@ def _gain(found: Findings) -> tuple[str, str, str] | None:
     if one.error_left is not None:
         left = f"{share(one.error_left)} of its error is left"
     return "Gain, by halves", f"{figure(one.gain)} dB", f"{told}. {left}."
+
+
+def _contrast(found: Findings) -> tuple[str, str, str] | None:
+    if found.halves is None or found.halves.contrast is None:
+        return None
+    told = "of structures after denoising, as a share of that which two halves of the views agree on before it"
+    return "Contrast, by halves", share(found.halves.contrast), f"{told}; 100 % changed nothing."
 
 
 def _resolution(found: Findings, lengths: Lengths) -> tuple[str, str, str] | None:

@@ -32,6 +32,9 @@ POINTS = 96
 SMOOTHED = 3
 """Rings whose mean is compared: single ones of few pixels correlate by chance."""
 
+CLEAR = 0.1
+"""Correlation of the halves, pixel by pixel, below which they tell no contrast."""
+
 LARGEST = 1024
 """Edge of the square, in the middle of a slice, that correlations are taken in, pixels."""
 
@@ -51,6 +54,8 @@ class Halves:
         0 where it did harm. More than 3.01 says that the views are too few: halves then differ by streaks, too.
     error : rms error that the denoised half is left with, attenuation per pixel; None where the gain is above 3.01
     error_left : that as a share of the raw half's; above 1 where denoising did harm
+    contrast : of the denoised even half, as a share of the contrast that the raw halves agree on; 1 where denoising
+        changed no attenuation, None where they agree on too little
     """
 
     resolution: float
@@ -60,6 +65,7 @@ class Halves:
     gain: float
     error: float | None
     error_left: float | None
+    contrast: float | None = None
 
 
 def compare_halves(even: Float32, odd: Float32, denoised: Float32) -> Halves:
@@ -92,7 +98,16 @@ def compare_halves(even: Float32, odd: Float32, denoised: Float32) -> Halves:
         gain=float(10 * np.log10(max(apart, tiny) / max(after, tiny))),
         error=float(np.sqrt(max(left, 0.0))) if known else None,
         error_left=float(np.sqrt(max(left, 0.0) / max(apart / 2, tiny))) if known else None,
+        contrast=_contrast(even[within], odd[within], denoised[within]),
     )
+
+
+def _contrast(even: Float32, odd: Float32, denoised: Float32) -> float | None:
+    """Return the share of the contrast that is left, of pixels (pixel,); the odd noise is independent of both."""
+    deviation = odd - odd.mean(dtype=np.float64)
+    agreed, left = (float(np.mean(one * deviation, dtype=np.float64)) for one in (even, denoised))
+    alone = float(even.std(dtype=np.float64)) * float(odd.std(dtype=np.float64))
+    return left / agreed if agreed > CLEAR * alone and agreed > 0 else None
 
 
 def _spectrum(image: Float32) -> np.ndarray:

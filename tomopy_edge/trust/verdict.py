@@ -29,6 +29,10 @@ WRONG = 0.01
 ERROR = 0.02
 """Least error of a denoised half, as a share of the unit, by which denoising can do harm."""
 
+CONTRAST, RESCALED = 0.15, 0.5
+"""Largest change of the contrast that the halves agree on, as a share of it, and the change from which on slices hold
+something else than what was reconstructed."""
+
 BIAS = 0.08
 """Largest change of a material's mean grey value, as a share of the unit."""
 
@@ -44,6 +48,7 @@ MANY = 0.5
 LIMITS = {
     "seam": SEAM,
     "gain": HARM,
+    "contrast": CONTRAST,
     "structure": STRUCTURE,
     "blur": BLUR,
     "wrong": WRONG,
@@ -112,7 +117,10 @@ def summary_of(findings: Sequence[Findings], wanted: Sequence[int]) -> dict[str,
 
 def reasons_of(found: Findings) -> list[Reason]:
     """Return why a slice is to be looked at, the weightiest first."""
-    return [reason for check in CHECKS for reason in check(found)]
+    reasons = [reason for check in CHECKS for reason in check(found)]
+    far = [reason for reason in reasons if reason.far]
+    # All that is compared in other units differs, and says no more than this.
+    return far if far and far == [*_contrast(found)] else reasons
 
 
 def verdict_of(findings: Sequence[Findings]) -> Verdict:
@@ -212,6 +220,19 @@ def _halves(found: Findings) -> Iterator[Reason]:
         yield Reason("denoising did harm", told)
 
 
+def _contrast(found: Findings) -> Iterator[Reason]:
+    contrast = None if found.halves is None else found.halves.contrast
+    if contrast is None or abs(contrast - 1) <= CONTRAST:
+        return
+    if abs(contrast - 1) > RESCALED:
+        told = f"structures have {contrast:.3g} times the contrast that was reconstructed"
+        told += ": the slice was rescaled, or is of something else"
+        yield Reason("no longer the attenuation that was reconstructed", told, far=True)
+    else:
+        told = f"structures have {contrast:.2f} times the contrast that the scan shows"
+        yield Reason("contrast changed", told)
+
+
 def _residual(found: Findings) -> Iterator[Reason]:
     if found.residual is None:
         return
@@ -235,4 +256,12 @@ def _grey(found: Findings) -> Iterator[Reason]:
         yield Reason("grey values moved", told)
 
 
-CHECKS: tuple[Callable[[Findings], Iterable[Reason]], ...] = (_range, _consistency, _halves, _residual, _seams, _grey)
+CHECKS: tuple[Callable[[Findings], Iterable[Reason]], ...] = (
+    _range,
+    _consistency,
+    _halves,
+    _contrast,
+    _residual,
+    _seams,
+    _grey,
+)
