@@ -13,6 +13,7 @@ from tomopy_edge.data import Volume
 from tomopy_edge.errors import DataError, RecipeError
 from tomopy_edge.hookspecs import StageEntry, each_chunk
 from tomopy_edge.job import Job
+from tomopy_edge.networks.slices import SATURATED
 from tomopy_edge.options import options
 from tomopy_edge.plugins import make_manager
 from tomopy_edge.readers import open_scan
@@ -93,6 +94,20 @@ def stages(*between, every=2):
         "read", "normalize", "minus_log", {"find_center": {"center": COLUMNS / 2}}, "reconstruct", DENOISE, *between,
         {"trust": {"every": every}}, "write",
     ]  # fmt: skip
+
+
+def test_the_codes_of_the_first_network_alone_are_counted_for_its_range(scan, tmp_path, catalogue):
+    options = {"model": "tomogan-compact", "tile": 256, "unit": 0.002}
+    saturated = []
+    for between in ((), ({"fine_tune": {**options, "unit": 0.0005}},)):
+        recipe = [{"denoise": {"denoiser": "tomogan", "options": options}} if s is DENOISE else s for s in stages()]
+        recipe[-2:-2] = between
+        report = tomopy_edge.run(recipe, scan, tmp_path / str(len(between)), catalogue=catalogue).report
+        saturates = [stage for stage, counted in report.counts.items() if SATURATED in counted]
+        assert saturates == ["denoise", *(name for stage in between for name in stage)]
+        saturated.append([one["range"]["saturated"] for one in report.trust["slices"]])
+    assert saturated[0] == saturated[1]
+    assert min(saturated[0]) > 0
 
 
 def test_rows_are_spread_over_the_scan():

@@ -135,10 +135,10 @@ class Tally:
                     some[NO_ROW] += rows.get(NO_ROW, 0)
                 rows.update(some)
 
-    def counted_at(self, what: str, row: int) -> int:
-        """Return how much of `what` all stages together counted for a detector row."""
+    def counted_at(self, stage: str, what: str, row: int) -> int:
+        """Return how much of `what` a stage counted for a detector row."""
         with self._lock:
-            return sum(by_row.get(what, {}).get(row, 0) for by_row in self.by_row.values())
+            return self.by_row.get(stage, {}).get(what, {}).get(row, 0)
 
     @contextmanager
     def at_row(self, first: int | None) -> Iterator[None]:

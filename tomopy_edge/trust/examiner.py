@@ -204,7 +204,7 @@ class Examiner:
             looked.seam = None if grid is None else seam_index(looked.denoised, grid)
         with looked.trying("grey values"):
             looked.grey = grey_values(looked.raw, looked.denoised)
-        saturated = self._job.tally.counted_at(SATURATED, row) / looked.raw.size
+        saturated = self._job.tally.counted_at(self._networks.first, SATURATED, row) / looked.raw.size
         looked.range = self._networks.in_range(looked.raw, looked.unit, saturated)
 
     def _consistency(self, sinogram: Sinograms, shape: tuple[int, ...]) -> ConsistencyCheck:

@@ -38,6 +38,11 @@ class NetworksRun:
         return cls(tuple(found))
 
     @property
+    def first(self) -> str:
+        """Stage that runs the first one; none where there is none."""
+        return next((stage for stage, part in PARTS.items() if self.chosen and part == self.chosen[0][0]), "")
+
+    @property
     def unit(self) -> float | None:
         """Attenuation per pixel that the first one sees as 1; None where there is none."""
         return self.chosen[0][1].unit if self.chosen else None
