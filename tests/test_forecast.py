@@ -109,7 +109,7 @@ def test_slices_of_another_size_than_the_detector_are_counted_as_they_are(recipe
 def test_views_that_are_not_read_take_no_memory(recipe, scan_file):
     with open_scan(scan_file) as scan:
         whole, every, some = (
-            module._sizes(recipe([{"read": {"angles": angles}}, *STAGES[1:]]), scan)
+            module.sizes_of(recipe([{"read": {"angles": angles}}, *STAGES[1:]]), scan)
             for angles in (None, [0, 120, 4], [0, 30, 1])
         )
     assert every.angles == some.angles == 30
@@ -325,6 +325,16 @@ def test_memory_is_counted_for_the_check_that_it_allows(catalogue):
     )
     assert rich[1] - rich[0] > memory_for(LARGE.angles * LARGE.columns, LARGE.size**2) / 2
     assert poor[1] - poor[0] < rich[1] - rich[0]
+
+
+def test_slices_that_wait_to_be_examined_are_counted(catalogue):
+    stages = [*STAGES[:5], {"trust": {"every": 128}}, "write"]
+    few, all_ = (
+        held(parse_recipe(some, catalogue, source="here"), 2**36, catalogue=catalogue, chunk=16).peak
+        for some in (stages, [*stages[:5], {"trust": {"every": 1}}, stages[-1]])
+    )
+    sinogram, image = (4 * values for values in (LARGE.angles * LARGE.columns, LARGE.size**2))
+    assert all_ - few == 15 * (sinogram + image)
 
 
 def test_a_run_that_would_fail_fails_when_it_is_tried(recipe, scan_file, tmp_path):

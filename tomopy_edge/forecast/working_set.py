@@ -196,7 +196,7 @@ def _need(block: Block, sizes: Sizes, means: Means, rows: int) -> Need:
     taken, given, options = sizes.of(block.entry.takes), sizes.of(block.entry.gives), block.options
     match options:
         case TrustOptions():
-            return _examining(sizes, means)
+            return _examining(options, sizes, means, rows)
         case WriteOptions():
             return Need(taken, _writing(options, sizes, means))
         case ReconstructOptions():
@@ -222,11 +222,12 @@ def _through_libraries(options: Any) -> bool:
             return isinstance(options, DenoiseOptions)
 
 
-def _examining(sizes: Sizes, means: Means) -> Need:
+def _examining(options: TrustOptions, sizes: Sizes, means: Means, rows: int) -> Need:
     """Return what it takes to examine a slice; what memory cannot hold is not begun."""
     once = memory_to_examine(sizes.sinogram // BYTES, sizes.image // BYTES, means.free, means.ncore)
-    # A sinogram with its two neighbours and a raw slice wait.
-    return Need(sizes.image, once, 3 * sizes.sinogram + sizes.image)
+    # Raw slices wait until they are denoised, and sinograms with their two neighbours.
+    waiting = -(-rows // options.every)
+    return Need(sizes.image, once, min(3 * waiting, rows + 2) * sizes.sinogram + waiting * sizes.image)
 
 
 def _writing(options: WriteOptions, sizes: Sizes, means: Means) -> int:
