@@ -15,6 +15,7 @@ import numpy as np
 from tomopy_edge.contact_sheet import Shown, contact_sheet, shown
 from tomopy_edge.data import Float32, Volume
 from tomopy_edge.job import Tally
+from tomopy_edge.output import REPORT
 from tomopy_edge.page import PAGE, write_page
 from tomopy_edge.readers import ScanFile
 from tomopy_edge.recipe import Recipe
@@ -153,7 +154,7 @@ def write_record(
     for path in folder.glob("*.zarr"):
         _try(f"the parameters in {path.name}", tally, partial(zarr_parameters.write_parameters, path, lasting))
     made = report()
-    made.write(folder / "report.json")
+    made.write(folder / REPORT)
     _try(f"the page {PAGE}", tally, lambda: write_page(folder, made))
     return made
 

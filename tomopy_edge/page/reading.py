@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from tomopy_edge.errors import DataError
+from tomopy_edge.output import REPORT
 from tomopy_edge.page.examined import examined_of
 from tomopy_edge.report import Report
-
-NAME = "report.json"
 
 UNKNOWN: dict[str, Callable[[], Any]] = {
     "started": str,
@@ -39,27 +38,27 @@ def read_report(folder: Path) -> tuple[Report, list[str]]:
     ------
     DataError : where there is none, or it is no report
     """
-    path = folder / NAME
+    path = folder / REPORT
     plain = _read(path)
     names = [field.name for field in fields(Report)]
     lacking = [name for name in names if name not in plain]
     needed = [name for name in lacking if name not in UNKNOWN and _required(name)]
     if needed:
         raise DataError(f"{path}: is no report of a run, as it does not say {' and '.join(needed)}")
-    told = [f"{NAME} does not hold “{name}”: another version has written it" for name in lacking]
+    told = [f"{REPORT} does not hold “{name}”: another version has written it" for name in lacking]
     known = {name: make() for name, make in UNKNOWN.items()}
     known |= {name: plain[name] for name in names if name in plain}
     report = _checked(known, path)
     try:
         examined = examined_of(report.trust)
     except (ValueError, LookupError, TypeError, AttributeError):
-        told.append(f"what {NAME} says of examined slices cannot be read: another version has written it")
+        told.append(f"what {REPORT} says of examined slices cannot be read: another version has written it")
         return replace(report, trust=None), told
     if examined is not None and examined.unread:
         rows = ", ".join(str(row) for row in examined.unread)
         told.append(f"the findings of row{'s' * (len(examined.unread) != 1)} {rows} cannot be read")
     if "trust" in plain and report.trust is None and any("trust" in stage for stage in report.recipe):
-        told.append(f"{NAME} says nothing of examined slices, though its recipe has the stage “trust”")
+        told.append(f"{REPORT} says nothing of examined slices, though its recipe has the stage “trust”")
     return report, told
 
 
