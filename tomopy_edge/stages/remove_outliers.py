@@ -33,15 +33,16 @@ class RemoveOutliersOptions:
     """Options of the stage `remove_outliers`."""
 
     threshold: float | None = None
-    """How far a pixel must exceed the mean of its neighbours to be replaced by it, as a share of that mean; with TomoPy
-    how far it must exceed their median, in transmission. None takes 0.5, or 10 standard deviations of the noise of
-    the row where that is more."""
+    """How far a pixel must exceed the mean of its eight neighbours, as a share of that mean, and all of them but one by
+    half as much; with TomoPy how far it must exceed their median, in transmission. None takes 0.5, or 10 standard
+    deviations of the noise of the row where that is more."""
 
     size: int = 2
     """How many pixels away the neighbours are: the size of the largest zinger."""
 
     library: Literal["algotom", "tomopy"] = "algotom"
-    """Whose routine: algotom's `remove_zinger` or TomoPy's `remove_outlier`, where TomoPy is installed."""
+    """Whose method: algotom's `remove_zinger`, which takes no edge of an object for a zinger here, or TomoPy's
+    `remove_outlier`, where TomoPy is installed."""
 
     def __post_init__(self) -> None:
         """Refuse thresholds and sizes that mean nothing."""

@@ -19,6 +19,9 @@ STEP = 0.6745 * np.sqrt(2)
 SAFE = 1 - 1e-6
 """Takes from a bound more than rounding can have added."""
 
+NEIGHBOURS = 8
+"""Of a pixel: in the same view, in the one before and the one after."""
+
 HIGHEST = np.int32(0x7FFFFFFF)
 """No whole number of 32 bits is above it."""
 
@@ -35,23 +38,24 @@ _kernel = partial(kernel, error_model="numpy")
 def replace_zingers(sinogram: Float32, threshold: np.float32, size: int, cleaned: Float32) -> int:
     """Fill `cleaned` with `sinogram` without zingers, and return how many were replaced.
 
-    A pixel is compared with the mean of eight: those `size` views or columns away, or both. Before the first view comes
-    the last one, and columns likewise.
+    A pixel is compared with eight: those `size` views or columns away, or both. It is replaced by their mean where it
+    exceeds that, and all but one of them by half as much: at the edge of an object some are as bright as it is. Beyond
+    the first and the last view, and column, the sinogram goes on as its mirror image.
 
     Parameters
     ----------
     sinogram, cleaned : (angle, column)
-    threshold : how far a pixel must exceed the mean to be replaced by it, as a share of that mean
+    threshold : how far a pixel must exceed the mean, as a share of that mean
     """
     angles, columns = sinogram.shape
     total, replaced = np.empty(columns, np.float32), 0
     for angle in range(angles):
         total[:] = 0
         # In another order the sums would be rounded otherwise: it is algotom's.
-        _add(sinogram[(angle + size) % angles], size, total, middle=True)
+        _add(sinogram[_mirrored(angle + size, angles)], size, total, middle=True)
         _add(sinogram[angle], size, total, middle=False)
-        _add(sinogram[(angle - size) % angles], size, total, middle=True)
-        replaced += _replace(sinogram[angle], total, threshold, cleaned[angle])
+        _add(sinogram[_mirrored(angle - size, angles)], size, total, middle=True)
+        replaced += _replace(sinogram, angle, size, total, threshold, cleaned[angle])
     return replaced
 
 
@@ -61,10 +65,10 @@ def _add(line: Float32, size: int, total: Float32, middle: bool) -> None:  # noq
     columns = len(line)
     for near_end in (0, max(columns - size, size)):
         for i in range(near_end, min(near_end + size, columns)):
-            total[i] += line[(i + size) % columns]
+            total[i] += line[_mirrored(i + size, columns)]
             if middle:
                 total[i] += line[i]
-            total[i] += line[(i - size) % columns]
+            total[i] += line[_mirrored(i - size, columns)]
     inner, after, beside = total[size : columns - size], line[2 * size :], line[size : columns - size]
     if middle:
         for i in range(len(inner)):
@@ -75,16 +79,40 @@ def _add(line: Float32, size: int, total: Float32, middle: bool) -> None:  # noq
 
 
 @_kernel
-def _replace(line: Float32, total: Float32, threshold: np.float32, cleaned: Float32) -> int:
+def _mirrored(i: int, length: int) -> int:
+    """Return where the number that would be at place `i` is, given that both ends are mirrors.
+
+    The last view of half a turn is the first one's mirror image, and no neighbour of it; nor are the outermost columns.
+    """
+    inside = abs(i)
+    return inside if inside < length else max(2 * (length - 1) - inside, 0)
+
+
+@_kernel
+def _replace(sinogram: Float32, angle: int, size: int, total: Float32, threshold: np.float32, cleaned: Float32) -> int:
     """Fill the `cleaned` line (column,) of a view, given the sums of eight others; return how many were replaced."""
-    replaced = 0
+    line, replaced = sinogram[angle], 0
     for i in range(len(line)):
-        mean = total[i] / np.float32(8)
+        mean = total[i] / np.float32(NEIGHBOURS)
         mean = mean if mean != 0 else np.float32(1)
         exceeds = line[i] / mean - np.float32(1) > threshold
+        if exceeds and not _stands_alone(sinogram, angle, i, size, np.float32(1) + threshold / np.float32(2)):
+            exceeds = False
         cleaned[i] = mean if exceeds else line[i]
         replaced += exceeds
     return replaced
+
+
+@_kernel
+def _stands_alone(sinogram: Float32, angle: int, i: int, size: int, times: np.float32) -> bool:
+    """Return whether a pixel is above so many times each of its eight neighbours but one, which may be a zinger too."""
+    angles, columns = sinogram.shape
+    above = 0
+    for v in (-size, 0, size):
+        for u in (-size, 0, size):
+            if v != 0 or u != 0:
+                above += sinogram[angle, i] > times * sinogram[_mirrored(angle + v, angles), _mirrored(i + u, columns)]
+    return above >= NEIGHBOURS - 1
 
 
 @_kernel
