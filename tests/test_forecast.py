@@ -24,6 +24,7 @@ from tomopy_edge.fbp.batches import Buffers, batches, plan_geometry
 from tomopy_edge.forecast import Plan, forecast, there
 from tomopy_edge.forecast import pace as pace_module
 from tomopy_edge.forecast.pace import Duration, foretell_time
+from tomopy_edge.forecast.sizes import sizes_of
 from tomopy_edge.forecast.working_set import Means, Sizes, fbp_buffers, working_set
 from tomopy_edge.memory import PLENTY
 from tomopy_edge.readers import open_scan
@@ -109,7 +110,7 @@ def test_slices_of_another_size_than_the_detector_are_counted_as_they_are(recipe
 def test_views_that_are_not_read_take_no_memory(recipe, scan_file):
     with open_scan(scan_file) as scan:
         whole, every, some = (
-            module.sizes_of(recipe([{"read": {"angles": angles}}, *STAGES[1:]]), scan)
+            sizes_of(recipe([{"read": {"angles": angles}}, *STAGES[1:]]), scan)
             for angles in (None, [0, 120, 4], [0, 30, 1])
         )
     assert every.angles == some.angles == 30

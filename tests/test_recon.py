@@ -163,6 +163,31 @@ def test_arrays_that_do_not_fit_are_refused(changes, words):
         tomopy_edge.recon_and_denoise(**arguments)
 
 
+def test_counts_without_flats_are_not_taken_for_line_integrals(caplog):
+    projections, _, _ = noisy_counts(1)
+    with pytest.raises(DataError, match=r"whole numbers \(uint16\), as counts are, and flat is not given"):
+        tomopy_edge.recon_and_denoise(projections, THETA, CENTER, denoiser="none")
+    assert not caplog.records
+    tally = tomopy_edge.Tally()
+    tomopy_edge.recon_and_denoise(projections.astype(np.float32), THETA, CENTER, denoiser="none", tally=tally)
+    (warned,) = caplog.messages
+    assert "through which no ray comes" in warned
+    assert warned in tally.notes["read"]
+
+
+def test_what_was_replaced_is_told_in_the_log_where_there_is_no_tally(caplog):
+    projections, flats, darks = noisy_counts(1)
+    given = {"flat": flats, "dark": darks, "denoiser": "none"}
+    broken = projections.astype(np.float32)
+    broken[7] = np.nan
+    tomopy_edge.recon_and_denoise(broken, THETA, CENTER, **given, tally=(tally := tomopy_edge.Tally()))
+    assert not caplog.messages
+    tomopy_edge.recon_and_denoise(broken, THETA, CENTER, **given)
+    counted = [f"{stage}: {n} {what}" for stage, counts in tally.counts.items() for what, n in counts.items()]
+    assert any(f" {COLUMNS} " in one for one in counted)
+    assert caplog.messages == counted
+
+
 def test_names_that_do_not_exist_are_told_the_nearest():
     tomo = line_integrals(2)
     with pytest.raises(RecipeError, match="did you mean 'tomogan'"):

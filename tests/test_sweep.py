@@ -108,6 +108,96 @@ def test_each_slice_is_the_one_that_a_run_with_that_value_makes(make, scan_file,
             assert np.array_equal(made, tifffile.imread(again.output / name))
 
 
+KINDS = {
+    "read.angles": [[0, 120, 1], [0, 120, 2]],
+    "normalize.average": ["mean", "median"],
+    "minus_log.floor": [0.001, 0.9],
+    "remove_stripes.method": ["none", "sorting"],
+    "remove_stripes.size": [None, 5],
+    "find_center.method": ["vo", "correlation"],
+    "find_center.search": [None, 6.0],
+    "reconstruct.options.size": [96, 61],
+    "reconstruct.mask": [None, 0.9],
+    "denoise.options.model": ["tomogan", "tomogan-compact"],
+    "denoise.options.tile": [None, 128],
+}
+"""Options of every kind of stage -> values of them."""
+
+
+def with_network(place, value):
+    stage, *parts = place.split(".")
+    model = {"options": {"model": "tomogan-compact", "runtime": "litert"}}
+    given = {name: {} for name in ("read", "normalize", "minus_log", "remove_stripes", "find_center", "reconstruct")}
+    given |= {"denoise": model, "write": {}}
+    owner = given[stage]
+    for part in parts[:-1]:
+        owner = owner.setdefault(part, {})
+    owner[parts[-1]] = value
+    return [{name: options} if options else name for name, options in given.items()]
+
+
+@pytest.mark.parametrize("place", KINDS)
+def test_what_is_found_is_found_for_each_value_of_every_kind_of_option(make, scan_file, tmp_path, catalogue, place):
+    swept = make(with_network(place, Sweep(KINDS[place])))
+    assert swept.found_once == ""
+    for number, (value, result) in enumerate(zip(KINDS[place], swept.results, strict=True)):
+        alone = tomopy_edge.run(with_network(place, value), scan_file, tmp_path / str(number), catalogue=catalogue)
+        (picture,) = result.pictures
+        made = tifffile.imread(swept.output / picture.file)
+        assert np.array_equal(made, tifffile.imread(alone.output / f"recon_{picture.row:05d}.tiff"))
+        assert (swept.output / result.recipe).read_text() == (alone.output / "recipe.yaml").read_text()
+
+
+def test_of_a_sweep_over_the_axis_what_is_found_once_is_told(make, catalogue, scan_file, tmp_path, monkeypatch):
+    words = []
+    write = Sheet.write
+    monkeypatch.setattr(Sheet, "write", lambda *args, **how: (words.append(args[2]), write(*args, **how)))
+    swept = make(with_network("find_center.center", Sweep([43.0, 45.2, 47.0])))
+    told = "what denoise leaves open was found once, with center 45.2, so that nothing but the center differs"
+    assert swept.found_once.startswith(told)
+    assert swept.found_once in words
+    assert json.loads((swept.output / "report.json").read_text())["found_once"] == swept.found_once
+    alone = tomopy_edge.run(with_network("find_center.center", 45.2), scan_file, tmp_path / "run", catalogue=catalogue)
+    assert np.array_equal(slices_of(swept)[1], tifffile.imread(alone.output / "recon_00003.tiff"))
+
+
+def test_where_nothing_is_left_open_after_the_axis_nothing_is_told_of_it(make):
+    assert make(recipe(center=Sweep([44.0, 45.2]))).found_once == ""
+
+
+def test_slices_of_several_sizes_are_compared_where_both_show_something(make):
+    raw = recipe(denoiser="none")
+    raw[4] = {"reconstruct": {"options": {"size": Sweep([96, 61, 120])}}}
+    small, large = (result.pictures[0].raw.difference for result in make(raw).results[1:])
+    assert max(small, large) < 1e-4, "the same object, with more and less around it"
+
+
+@pytest.mark.parametrize("center", [None, Sweep([None, 45.2])], ids=["before the sweep", "in it"])
+def test_a_value_is_settled_on_other_rows_where_the_middle_ones_will_not_do(
+    make, scan_file, tmp_path, catalogue, monkeypatch, center
+):
+    monkeypatch.setattr("tomopy_edge.chunk_size.SAMPLE_ROWS", 2)
+    refused = []
+
+    def settle(chosen, sample, job):
+        if sample.first_row == 2:
+            refused.append(sample.first_row)
+            raise DataError("these rows show nothing")
+        return catalogue.stages["find_center"].settle(chosen, sample, job)
+
+    stages = catalogue.stages | {"find_center": replace(catalogue.stages["find_center"], settle=settle)}
+    picky = replace(catalogue, stages=stages)
+    raw = recipe(center=center, filter_name=Sweep(["shepp", "hann"]) if center is None else "shepp")
+    swept = make(raw, catalogue=picky, rows=(0, 6))
+    assert refused
+    first = recipe(center=None)
+    first[0] = {"read": {"rows": [0, 6]}}
+    alone = tomopy_edge.run(first, scan_file, tmp_path / "run", catalogue=picky)
+    for picture in swept.results[0].pictures:
+        made = tifffile.imread(swept.output / picture.file)
+        assert np.array_equal(made, tifffile.imread(alone.output / f"recon_{picture.row:05d}.tiff"))
+
+
 def test_stages_before_the_sweep_run_once(make, applied):
     catalogue, counts = applied
     make(recipe(weight=Sweep([0.5, 1, 2])), catalogue=catalogue)

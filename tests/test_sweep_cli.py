@@ -1,10 +1,20 @@
 """`run` makes the sweep that stands in a recipe, `check` foretells it, and flags without a use are refused."""
 
+import re
+import shutil
+from types import SimpleNamespace
+
 import pytest
 import tifffile
 import yaml
 
+from tomopy_edge import forecast, sweep
 from tomopy_edge.cli import main
+from tomopy_edge.plugins import load_catalogue
+from tomopy_edge.readers import open_scan
+from tomopy_edge.sweeps.pace import foretell_sweep_time
+from tomopy_edge.sweeps.plan import rows_swept
+from tomopy_edge.sweeps.variants import read_variants
 
 RECIPE = """
 - read
@@ -39,8 +49,9 @@ def test_run_makes_the_sweep_and_says_how_to_go_on(command, scan_file, tmp_path)
     code, said, _ = command("run", "--ncore", 1)
     lines, out = said.splitlines(), tmp_path / "out"
     assert code == 0
-    assert lines[0].split() == ["center", "row", "sharpness", "noise", "difference"]
+    assert lines[0].split() == ["center", "row", "sharpness", "noise", "difference", "NAME"]
     assert [line.split()[:2] for line in lines[1:4]] == [["44.7", "3"], ["45.2", "3"], ["45.7", "3"]]
+    assert lines[2].split()[-1] == "2_center_45.2", "of its files, and of the recipe to go on with"
     assert "sharpest raw slice: centre 45.2" in lines
     assert f"contact sheet: {out}/contact_sheet.png" in lines
     assert lines[-1] == f"to go on: tomopy-edge run {out}/recipes/2_center_45.2.yaml {scan_file}"
@@ -94,6 +105,58 @@ def test_check_says_what_a_sweep_would_make(command, recipe_file, capsys):
     assert "would make 12 slices of rows 1 to 2, raw ones included" in said
     assert main(["check", str(recipe_file)]) == 0
     assert "would make" not in capsys.readouterr().out
+
+
+def test_check_says_what_a_sweep_takes_and_leaves_nothing(command, tmp_path):
+    before = {path.name for path in tmp_path.iterdir()}
+    code, said, _ = command("check", "--rows", 2, 4, "--ncore", 1)
+    memory, disk, took = said.splitlines()[-3:]
+    assert code == 0
+    assert "would make 12 slices of rows 2 to 3" in said
+    assert memory.startswith("memory: at most ")
+    assert "2 rows at once" in memory
+    assert disk.startswith("disk: at most ")
+    assert "sheets" in disk
+    assert re.match(r"time: about .* for the first value, .* for each of the others", took)
+    assert {path.name for path in tmp_path.iterdir()} == before
+    assert "time:" not in command("check", "--no-time")[1]
+
+
+def test_check_refuses_a_sweep_for_which_there_is_no_memory_or_no_disk(command, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=10**6))
+        code, said, told = command("check")
+    assert (code, "it does NOT fit" in said, "make room" in told, "time:" in said) == (2, True, True, False)
+    monkeypatch.setattr(forecast, "free_memory", lambda: 0)
+    monkeypatch.setattr(forecast, "memory_limit", lambda: 2**20)
+    code, said, told = command("check")
+    assert (code, "memory may run out" in told, "time:" in said) == (2, True, False)
+
+
+def test_check_names_the_values_that_would_fail_as_a_run_does(command):
+    words = ["--set", "find_center.center=!Sweep [45.2, 900]"]
+    code, said, _ = command("check", *words)
+    assert code == 3
+    assert "1 of the 2 values that were tried would FAIL:\n  2_center_900.0: find_center.center: 900 lies" in said
+    code, said, told = command("check", "--set", "find_center.center=!Sweep [800, 900]")
+    assert (code, "lies outside the detector" in told, "time:" in said) == (2, True, False)
+
+
+@pytest.mark.parametrize("budget", [0, 60])
+def test_the_time_of_all_values_is_told_of_those_that_were_tried(recipe_file, scan_file, tmp_path, budget):
+    catalogue = load_catalogue(installed=False)
+    values = "find_center.center=!SweepRange {start: 40, stop: 50, step: 0.5}"
+    weights = "denoise.options.weight=!Sweep [1, 2]"
+    variants = read_variants(recipe_file, catalogue, [values, weights])
+    with open_scan(scan_file) as scan:
+        how = {"catalogue": catalogue, "ncore": 1}
+        span = rows_swept(variants, scan)
+        took = foretell_sweep_time(variants, scan, span, tmp_path / "out", budget=budget, **how)
+        swept = sweep(variants, scan, tmp_path / "swept", **how)
+    assert took.values == 40
+    assert took.tried == (2 if not budget else 21), "one of the weights with each axis, and one axis with both"
+    assert took.least < took.seconds < took.most
+    assert swept.seconds / 4 < took.seconds < 6 * swept.seconds
 
 
 def test_check_refuses_a_sweep_of_a_whole_scan_as_a_run_does(command, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -26,11 +27,16 @@ from tomopy_edge.reconstructors.tomopy import from_callable
 from tomopy_edge.stages.read import even_chunks
 from tomopy_edge.stages.reconstruct import open_with
 
+log = logging.getLogger(__name__)
+
 TOMOGAN = "tomogan"
 """The denoiser that takes a model, and the name of the model it takes where none is given."""
 
 MOST_RADIANS = 4 * np.pi
 """A larger angle was meant in degrees."""
+
+THICKEST = 1000.0
+"""Line integral through which no ray comes, whatever its unit: detectors count to some tens of thousands."""
 
 
 def recon_and_denoise(  # noqa: PLR0913 - TomoPy's names, all but the first two optional and by keyword
@@ -83,7 +89,8 @@ def recon_and_denoise(  # noqa: PLR0913 - TomoPy's names, all but the first two 
         log, and noted in `tally`. None examines none.
     ncore : threads; None takes all there are
     nchunk : rows worked on at once; None chooses by memory. The result does not depend on it.
-    tally : where everything clipped, replaced or measured is counted, for those who want to know
+    tally : where everything clipped, replaced or measured is counted, for those who want to know; None has the log
+        warn of what was clipped or replaced
     catalogue : what plugins offer; None asks the built-in and the installed ones
 
     Returns
@@ -124,12 +131,18 @@ def recon_and_denoise(  # noqa: PLR0913 - TomoPy's names, all but the first two 
     chunk = rows_at_once(scan, nchunk, free_memory())
     span = Span(0, scan.rows, scan.rows)
     job = dataclasses.replace(job, rows=(span.first, span.last))
-    recipe = settle(recipe, rows_of(*sample_rows(span, scan.angles, scan.columns)), job)
+    sample = rows_of(*sample_rows(span, scan.angles, scan.columns))
+    if flat is None:
+        _expect_line_integrals(scan, sample, job)
+    recipe = settle(recipe, sample, job)
 
     def read(first: int, last: int) -> Iterator[Any]:
         return (rows_of(where.first, where.last) for where in even_chunks(first, last, chunk))
 
-    return _gather(stream(recipe, read, span, job), scan.rows)
+    slices = _gather(stream(recipe, read, span, job), scan.rows)
+    if tally is None:
+        _tell(job.tally)
+    return slices
 
 
 def _array_scan(tomo: ArrayLike, theta: ArrayLike, flat: Any, dark: Any, *, sinogram_order: bool) -> ArrayScan:
@@ -140,6 +153,27 @@ def _array_scan(tomo: ArrayLike, theta: ArrayLike, flat: Any, dark: Any, *, sino
         raise DataError(f"theta goes up to {np.abs(angles).max():.4g}: these are degrees; give radians (np.deg2rad)")
     flats, darks = (None if frames is None else np.asarray(frames) for frames in (flat, dark))
     return ArrayScan(np.asarray(tomo), angles, flats, darks, sinogram_order=sinogram_order, source="tomo")
+
+
+def _expect_line_integrals(scan: ArrayScan, sample: Any, job: Job) -> None:
+    """Raise a `DataError` where a scan without flats holds whole numbers, and warn of numbers as large as counts."""
+    if np.issubdtype(scan.tomo.dtype, np.integer):
+        raise DataError(
+            f"tomo holds whole numbers ({scan.tomo.dtype}), as counts are, and flat is not given: give flat and dark, "
+            "or line integrals as floating-point numbers"
+        )
+    largest = float(np.abs(sample.line_integrals).max())
+    if largest > THICKEST:
+        told = f"line integrals go up to {largest:.4g}, through which no ray comes: counts need flat and dark"
+        log.warning(told)
+        job.tally.note("read", told)
+
+
+def _tell(tally: Tally) -> None:
+    """Have the log warn of what was clipped or replaced."""
+    for stage, counted in tally.counts.items():
+        for what, number in counted.items():
+            log.warning("%s: %d %s", stage, number, what)
 
 
 def _line_integrals(scan: ArrayScan, first: int, last: int) -> Sinograms:

@@ -59,6 +59,8 @@ def tell_sweep(swept: Swept, variants: Variants, on: Sequence[str] = ()) -> int:
         _say(*_table(variants, swept.results), "")
     if swept.best is not None:
         _say(*told_of_centers(swept.results, swept.best))
+    if swept.found_once:
+        _say(swept.found_once)
     failed = [result for result in swept.results if result.failed]
     if failed:
         _say(
@@ -75,7 +77,7 @@ def tell_sweep(swept: Swept, variants: Variants, on: Sequence[str] = ()) -> int:
 
 
 def _table(variants: Variants, results: Sequence[Result]) -> list[str]:
-    head = [*(axis.name for axis in variants.axes), "row", "sharpness", "noise", "difference"]
+    head = [*(axis.name for axis in variants.axes), "row", "sharpness", "noise", "difference", "NAME"]
     lines = [
         [
             *result.labels,
@@ -83,6 +85,7 @@ def _table(variants: Variants, results: Sequence[Result]) -> list[str]:
             _both(one.raw.sharpness, one.final.sharpness, "{:.5g}"),
             _both(one.raw.noise, one.final.noise, "{:.3g}"),
             f"{one.final.difference:.3g}",
+            result.name,
         ]
         for result in results
         for one in result.pictures

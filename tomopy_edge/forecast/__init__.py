@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,17 +14,17 @@ from tomopy_edge.chunk_size import rows_at_once, sample_rows, side_by_side
 from tomopy_edge.errors import OutputError
 from tomopy_edge.forecast.advice import mend
 from tomopy_edge.forecast.libraries import LEFT, load, resident
-from tomopy_edge.forecast.working_set import Means, Sizes, working_set
+from tomopy_edge.forecast.sizes import sizes_of, stacks_of
+from tomopy_edge.forecast.working_set import Means, working_set
 from tomopy_edge.job import at_least_one, available_cores
 from tomopy_edge.memory import free_memory, memory_limit, spare_memory
 from tomopy_edge.pipeline import Span
 from tomopy_edge.plugins import load_catalogue
 from tomopy_edge.readers import ScanFile
-from tomopy_edge.readers.frames import Frames
 from tomopy_edge.readers.row_reader import MEMORY_SHARE, PART_BYTES
 from tomopy_edge.readers.scratch import has_room, scratch_folder
 from tomopy_edge.recipe import Recipe
-from tomopy_edge.stages.read import angles_taken, wanted_rows
+from tomopy_edge.stages.read import wanted_rows
 from tomopy_edge.stages.write import WriteOptions
 from tomopy_edge.writers.sizes import in_words, on_disk
 
@@ -173,6 +174,10 @@ class Plan:
         return self.span.last - self.span.first
 
 
+Count = Callable[[Sequence[Recipe], Plan, int], Forecast]
+"""Returns what a run by a plan takes, with so many bytes of libraries, of recipes that were loaded."""
+
+
 def forecast(
     recipe: Recipe,
     scan: ScanFile,
@@ -194,26 +199,43 @@ def forecast(
     ------
     EdgeError : where the run would be refused for what is asked of it, or for want of memory for a network
     """
-    plan = Plan.of(recipe, scan, ncore, nchunk, catalogue)
+
+    def count(loaded: Sequence[Recipe], plan: Plan, libraries: int) -> Forecast:
+        return counted(loaded[0], scan, plan, libraries)
+
+    return foretold([recipe], scan, count, ncore=ncore, nchunk=nchunk, catalogue=catalogue)
+
+
+def foretold(
+    recipes: Sequence[Recipe],
+    scan: ScanFile,
+    count: Count,
+    *,
+    ncore: int | None,
+    nchunk: int | None,
+    catalogue: Catalogue | None,
+) -> Forecast:
+    """Return what `count` says of recipes, of the same rows, when all libraries are loaded that they need."""
+    plan = Plan.of(recipes[0], scan, ncore, nchunk, catalogue)
     before, start = resident(), time.perf_counter()
-    recipe = load(recipe, plan.means)
+    loaded = [load(recipe, plan.means) for recipe in recipes]
     loading = time.perf_counter() - start
     libraries = resident() + LEFT
     # Pages of libraries that others use too are resident, and not counted against a limit.
     free = min(plan.means.free + before, memory_limit() or plan.means.free + before)
-    told = replace(_counted(recipe, scan, plan, libraries), free=free, loading=loading)
+    told = replace(count(loaded, plan, libraries), free=free, loading=loading)
 
     def otherwise(free: int, ncore: int | None = ncore, nchunk: int | None = nchunk) -> Forecast:
         left = max(plan.means.free + free - told.free, 0)
-        other = Plan.with_memory(left, recipe, scan, ncore, nchunk, plan.means.catalogue)
-        return _counted(recipe, scan, other, libraries)
+        other = Plan.with_memory(left, recipes[0], scan, ncore, nchunk, plan.means.catalogue)
+        return count(loaded, other, libraries)
 
     return told if told.fits else replace(told, mend=mend(told, otherwise))
 
 
-def _counted(recipe: Recipe, scan: ScanFile, plan: Plan, libraries: int) -> Forecast:
+def counted(recipe: Recipe, scan: ScanFile, plan: Plan, libraries: int) -> Forecast:
     """Return what a run by a plan takes, with `libraries` bytes of libraries, as if there were no other memory."""
-    sizes = _sizes(recipe, scan)
+    sizes = sizes_of(recipe, scan)
     first, last = sample_rows(plan.span, scan.angles, scan.columns)
     held = working_set(recipe, sizes, plan.means, rows=plan.rows, chunk=plan.chunk, sample=last - first)
     ahead, scratch = ahead_of(scan, plan)
@@ -234,28 +256,9 @@ def _counted(recipe: Recipe, scan: ScanFile, plan: Plan, libraries: int) -> Fore
     )
 
 
-def _sizes(recipe: Recipe, scan: ScanFile) -> Sizes:
-    thinned, angles = recipe.blocks[0].options.angles, angles_taken(scan, recipe.blocks[0].options)
-    chosen = (getattr(block.options, "options", None) for block in recipe.blocks if block.entry.name == "reconstruct")
-    size = next((size for each in chosen if (size := getattr(each, "size", None))), scan.columns)
-    stacks = _stacks(scan)
-    # Counts that are not from a file are there already, or are taken to be as large as they may be.
-    counts = sum(frames.row_bytes for frames in stacks) or 4 * scan.angles * scan.columns
-    if thinned is not None:
-        start, stop, _ = thinned
-        unread = (scan.angles - (stop - start)) * (stacks[0].row_bytes if stacks else 4 * scan.columns * scan.angles)
-        counts += 4 * angles * scan.columns - unread // scan.angles
-    return Sizes(angles, scan.columns, size, counts)
-
-
-def _stacks(scan: ScanFile) -> tuple[Frames, ...]:
-    """Return the frames that a scan is read from; none where it lies in memory."""
-    return getattr(scan, "stacks", ())
-
-
 def ahead_of(scan: ScanFile, plan: Plan) -> tuple[int, Scratch | None]:
     """Return the bytes of memory that rows read ahead take, and the file they may be moved to; see `RowReader`."""
-    stacks = _stacks(scan)
+    stacks = stacks_of(scan)
     together = sum(frames.row_bytes for frames in stacks)
     fit = int(MEMORY_SHARE * plan.means.free) // max(together, 1)
     memory = moved = 0

@@ -72,10 +72,10 @@ class Duration:
 
     def lines(self) -> list[str]:
         """Return it in a line for people."""
-        range_ = f"{_told(self.least)} to {_told(self.most)}"
-        unpacking = f", {_told(self.unpacking)} to unpack the scan" if self.unpacking else ""
-        parts = f"{_told(self.settling)} to settle the recipe{unpacking}, {_told(self.each)} for a slice"
-        return [f"time: about {_told(self.seconds)} ({range_}): {parts}"]
+        range_ = f"{in_time(self.least)} to {in_time(self.most)}"
+        unpacking = f", {in_time(self.unpacking)} to unpack the scan" if self.unpacking else ""
+        parts = f"{in_time(self.settling)} to settle the recipe{unpacking}, {in_time(self.each)} for a slice"
+        return [f"time: about {in_time(self.seconds)} ({range_}): {parts}"]
 
     def _with(self, each: float) -> float:
         return self.settling + self.unpacking + self.beginning + self.rows * each
@@ -203,7 +203,8 @@ def folder_for(output: Path) -> Iterator[Path]:
         yield Path(name)
 
 
-def _told(seconds: float) -> str:
+def in_time(seconds: float) -> str:
+    """Return seconds as people say them: to two digits, in minutes or hours where they are many."""
     if seconds < 100:  # noqa: PLR2004 - what is easily thought of in seconds
         return f"{seconds:.2g} s"
     return f"{seconds / 60:.0f} min" if seconds < 2 * 3600 else f"{seconds / 3600:.1f} h"

@@ -6,14 +6,14 @@ import json
 import logging
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from tomopy_edge.catalogue import Catalogue
-from tomopy_edge.chunk_size import rows_at_once, samples_in
+from tomopy_edge.chunk_size import rows_at_once
 from tomopy_edge.job import Job, at_least_one, available_cores
 from tomopy_edge.memory import free_memory, spare_memory
 from tomopy_edge.output import expect_room, output_folder
@@ -29,8 +29,10 @@ from tomopy_edge.sweeps.plan import (
     has_raw_once,
     is_denoised,
     rows_swept,
+    samples_of,
     slices_in,
     sweep_output,
+    told_of_once,
 )
 from tomopy_edge.sweeps.results import Result, Shelf, best_center, table
 from tomopy_edge.sweeps.scores import RADIUS, SHARPNESS
@@ -57,6 +59,7 @@ class Swept:
     best : the result with the sharpest slices where the rotation axis alone was swept over; None otherwise
     sheets : the pictures to look at, one for each row
     seconds : wall time
+    found_once : what was found once for all values, in a sentence; "" where each value found its own
     """
 
     output: Path
@@ -64,6 +67,7 @@ class Swept:
     best: Result | None
     sheets: tuple[Path, ...]
     seconds: float
+    found_once: str = ""
 
 
 def sweep(  # noqa: PLR0913 - a recipe, a scan, an output, and how
@@ -81,8 +85,9 @@ def sweep(  # noqa: PLR0913 - a recipe, a scan, an output, and how
     """Make slices of a few rows with each value of one or two options of a recipe.
 
     What comes before the stage with a sweep runs once, and so does each stage that values have in common. Each slice is
-    what `run` makes of its row with that value; but of a sweep over the rotation axis alone, what stages after it leave
-    open, such as the unit of attenuation, is found once, with the value in the middle, so that nothing else differs.
+    what `run` makes of these rows with that value, or where none are chosen, of the whole scan; but of a sweep over the
+    rotation axis alone, what stages after it leave open, such as the unit of attenuation, is found once, with the value
+    in the middle, so that nothing else differs. That is told, on the sheet too.
 
     Parameters
     ----------
@@ -128,30 +133,40 @@ def sweep(  # noqa: PLR0913 - a recipe, a scan, an output, and how
         with output_folder(target, overwrite=overwrite) as folder:
             expect_room(folder, slices_in(variants, span) * 4 * source.columns**2, " for the slices, as float32")
             job = Job(ncore=threads, catalogue=catalogue, scan=source, output=folder, rows=(span.first, span.last))
-            recipes = [variant.recipe for variant in variants.each]
-            sample = samples_in(span, source.angles, source.columns)[0]
-            outputs = [folder / MORE / variant.name for variant in variants.each]
-            tree = Tree(
-                recipes, span, sample, outputs, job, chunk=chunk, alike_after=alike_after(variants), strict=strict
-            )
-            shelf = Shelf(folder, variants.each, denoised=is_denoised(variants), raw_once=has_raw_once(variants))
-            with told(folder):
-                for path in outputs:
-                    path.mkdir(parents=True)
-            errors = [*track(_put(shelf, tree.grow()), total=len(recipes), what="values")]
-            for path in (*outputs, folder / MORE):
-                # What no stage wrote anything into is of no use.
-                with suppress(OSError):
-                    path.rmdir()
+            samples = samples_of(variants, source, rows)
+            with planted(variants, span, samples, job, chunk=chunk, strict=strict) as (tree, shelf):
+                errors = [*track(_put(shelf, tree.grow()), total=len(variants.each), what="values")]
             if all(errors):
                 # Of several reasons the first will do: nothing was made.
                 raise next(error for error in errors if error is not None)
-            results = tuple(shelf.results[number] for number in range(len(recipes)))
+            results = tuple(shelf.results[number] for number in range(len(variants.each)))
             best = best_center(variants.axes, results)
-            sheets = _write_tables(folder, variants, results, best, source, span)
+            once = told_of_once(variants, tree.found_with)
+            sheets = write_tables(folder, variants, results, best, source, span, once)
             seconds = time.perf_counter() - start
-            _write_report(folder, variants, results, source, span, started, seconds)
-    return Swept(target, results, best, tuple(target / name for name in sheets), seconds)
+            _write_report(folder, variants, results, source, span, started, seconds, once)
+    return Swept(target, results, best, tuple(target / name for name in sheets), seconds, once)
+
+
+@contextmanager
+def planted(
+    variants: Variants, span: Span, samples: Sequence[tuple[int, int]], job: Job, *, chunk: int, strict: bool = False
+) -> Iterator[tuple[Tree, Shelf]]:
+    """Yield what makes the slices of a sweep, and what puts them into the output of a job; see `Tree` and `Shelf`."""
+    folder = job.output
+    assert folder is not None, "a sweep writes"  # noqa: S101 - whoever calls it has given it
+    recipes = [variant.recipe for variant in variants.each]
+    outputs = [folder / MORE / variant.name for variant in variants.each]
+    with told(folder):
+        for path in outputs:
+            path.mkdir(parents=True)
+    alike = alike_after(variants)
+    tree = Tree(recipes, span, samples, outputs, job, chunk=chunk, alike_after=alike, strict=strict)
+    yield tree, Shelf(folder, variants.each, denoised=is_denoised(variants), raw_once=has_raw_once(variants))
+    for path in (*outputs, folder / MORE):
+        # What no stage wrote anything into is of no use.
+        with suppress(OSError):
+            path.rmdir()
 
 
 def _put(shelf: Shelf, made: Iterator[Made | Failed]) -> Iterator[Exception | None]:
@@ -162,8 +177,14 @@ def _put(shelf: Shelf, made: Iterator[Made | Failed]) -> Iterator[Exception | No
         yield one.error if isinstance(one, Failed) else None
 
 
-def _write_tables(
-    folder: Path, variants: Variants, results: Sequence[Result], best: Result | None, source: ScanFile, span: Span
+def write_tables(
+    folder: Path,
+    variants: Variants,
+    results: Sequence[Result],
+    best: Result | None,
+    source: ScanFile,
+    span: Span,
+    note: str = "",
 ) -> list[str]:
     """Write the scores and draw the sheets; return the names of these."""
     with told(folder):
@@ -179,6 +200,7 @@ def _write_tables(
             raw_once=has_raw_once(variants),
             pixel_size=source.pixel_size,
             title=f"{Path(source.source).name}: {places}",
+            note=note,
         )
         sheets.append(name)
     return sheets
@@ -192,6 +214,7 @@ def _write_report(
     span: Span,
     started: datetime,
     seconds: float,
+    once: str,
 ) -> None:
     content = {
         "scan": {
@@ -204,6 +227,7 @@ def _write_report(
         "started": started.isoformat(timespec="seconds"),
         "seconds": round(seconds, 3),
         "sweeps": [asdict(axis) for axis in variants.axes],
+        "found_once": once,
         "scores": {
             "sharpness": SHARPNESS,
             "noise": "standard deviation, attenuation per pixel",

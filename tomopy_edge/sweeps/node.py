@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -31,6 +31,7 @@ class Node:
     rows : how many the scan has
     chunk : rows worked on at once
     keeps : whether what it made is asked for again, and so kept
+    timed : what it works within, such as `Clock.at`
     """
 
     block: Block
@@ -40,12 +41,17 @@ class Node:
     rows: int
     chunk: int
     keeps: bool
+    timed: Callable[[], AbstractContextManager[None]] = nullcontext
     _slices: dict[int, Float32] = field(default_factory=dict)
     _chunks: dict[tuple[int, int], list[Any]] = field(default_factory=dict)
     _latest: Volume | None = None
 
     def made(self, first: int, last: int) -> list[Any]:
         """Return what the stage makes of the rows `first` to `last - 1`, as adjacent chunks."""
+        with self.timed():
+            return self._made(first, last)
+
+    def _made(self, first: int, last: int) -> list[Any]:
         if not self.keeps:
             return self._make(first, last)
         if self.block.entry.gives is not Volume:

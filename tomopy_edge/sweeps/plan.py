@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tomopy_edge.catalogue import Catalogue
+from tomopy_edge.chunk_size import samples_in
 from tomopy_edge.data import Volume
 from tomopy_edge.errors import DataError, OutputError, RecipeError
 from tomopy_edge.output import default_output
@@ -67,6 +68,25 @@ def rows_swept(variants: Variants, scan: ScanFile, rows: tuple[int, int] | None 
             f"(--rows {middle} {middle + 1}), look, and run the recipe that you like on all"
         )
     return span
+
+
+def samples_of(variants: Variants, scan: ScanFile, rows: tuple[int, int] | None = None) -> list[tuple[int, int]]:
+    """Return the rows that a run settles the recipes on, best first: of the whole scan, where none are chosen."""
+    whole = rows is None and variants.each[0].recipe.blocks[0].options.rows is None
+    span = Span(0, scan.rows, scan.rows) if whole else rows_swept(variants, scan, rows)
+    return samples_in(span, scan.angles, scan.columns)
+
+
+def told_of_once(variants: Variants, found_with: tuple[int, Sequence[str]] | None) -> str:
+    """Return in a sentence what was found once for all values, see `Tree.found_with`; "" where each found its own."""
+    if found_with is None:
+        return ""
+    number, stages = found_with
+    axis, label = variants.axes[0].name, variants.each[number].labels[0]
+    return (
+        f"what {' and '.join(stages)} leave{'s' * (len(stages) == 1)} open was found once, with {axis} {label}, so "
+        f"that nothing but the {axis} differs; a run with another {axis} finds its own"
+    )
 
 
 def sweep_output(scan: ScanFile, kind: str = "sweep") -> Path:

@@ -37,7 +37,8 @@ class Scores:
     sharpness : see `sharpness`
     noise : standard deviation of the noise, attenuation per pixel; see `noise`
     mean : attenuation per pixel
-    difference : root mean square of the difference from the first slice, attenuation per pixel
+    difference : root mean square of the difference from the first slice, attenuation per pixel; where the two differ
+        in size, of the part that both show
     """
 
     sharpness: float
@@ -49,13 +50,35 @@ class Scores:
 def scores(slice_: Float32, first: Float32) -> Scores:
     """Return the scores of a slice (y, x), attenuation per pixel; `first` is what it is compared with."""
     inside = _inside(slice_)
-    away = (slice_[inside] - first[inside]).astype(np.float64)
+    shown = min(slice_.shape, first.shape)
+    own, other = framed(slice_, shown), framed(first, shown)
+    away = (own - other)[_inside(own)].astype(np.float64)
     return Scores(
         sharpness(slice_),
         noise(slice_),
         float(slice_[inside].mean(dtype=np.float64)),
         float(np.sqrt(np.mean(away**2))),
     )
+
+
+def framed(slice_: Float32, shape: tuple[int, ...]) -> Float32:
+    """Return a slice (y, x) cut to a shape, or with nothing around it: its axis lies where it does in such slices.
+
+    See `tomopy_edge.fbp.FilteredBackProjection` for where that is.
+    """
+    if slice_.shape == tuple(shape):
+        return slice_
+    placed = np.zeros(shape, np.float32)
+    down, across = (want - have for want, have in zip(_axis(shape), _axis(slice_.shape), strict=True))
+    top, left = max(down, 0), max(across, 0)
+    part = slice_[max(-down, 0) :, max(-across, 0) :][: shape[0] - top, : shape[1] - left]
+    placed[top : top + part.shape[0], left : left + part.shape[1]] = part
+    return placed
+
+
+def _axis(shape: tuple[int, ...]) -> tuple[int, int]:
+    down, across = shape
+    return down // 2 - 1, (across + across % 2) // 2
 
 
 def noise(slice_: Float32) -> float:

@@ -13,7 +13,7 @@ from tomopy_edge.data import Float32
 from tomopy_edge.drawing import FAINT, FRAME, INK, LARGE, MARK, SMALL, WARM, Scale, Sheet
 from tomopy_edge.fbp.axis import radii
 from tomopy_edge.sweeps.results import Picture, Result, read_slice
-from tomopy_edge.sweeps.scores import RADIUS
+from tomopy_edge.sweeps.scores import RADIUS, framed
 from tomopy_edge.sweeps.values import Axis
 
 EDGES = ((6, 384), (20, 288), (256, 224))
@@ -22,7 +22,7 @@ EDGES = ((6, 384), (20, 288), (256, 224))
 ENDS = (0.2, 99.8)
 """Percentiles of a slice that become black and white; of all slices the median of theirs."""
 
-GAP, INSET, MARGIN, HEADER, CAPTION, SCALE = 22, 4, 28, 88, 48, 54
+GAP, INSET, MARGIN, HEADER, LINE, CAPTION, SCALE = 22, 4, 28, 60, 18, 48, 54
 """Distances in the sheet, pixels: between recipes, between the panels of one, around all, and heights of words."""
 
 LARGE_SLICE = 4
@@ -59,8 +59,18 @@ class Cell:
 
 @dataclass(frozen=True)
 class Look:
-    """How all slices of a sheet are shown: size of panels, copies of each pixel of the part, grey range, which part."""
+    """How all slices of a sheet are shown.
 
+    Attributes
+    ----------
+    shape : that they are framed to, pixels
+    layout : size of panels
+    magnified : copies of each pixel of the part
+    grey : range
+    box : which part
+    """
+
+    shape: tuple[int, ...]
     layout: Layout
     magnified: int
     grey: Scale
@@ -69,6 +79,7 @@ class Look:
     def panels(self, slice_: Float32) -> Panels:
         """Return what is shown of a slice (y, x)."""
         row, column, edge = self.box
+        slice_ = framed(slice_, self.shape)
         part = slice_[row : row + edge, column : column + edge]
         return Panels(self.layout.whole(slice_), part.repeat(self.magnified, axis=0).repeat(self.magnified, axis=1))
 
@@ -84,11 +95,13 @@ def draw_sweep(  # noqa: PLR0913 - results, row, and how they are told
     raw_once: bool,
     pixel_size: float | None,
     title: str,
+    note: str = "",
 ) -> None:
     """Draw what all recipes of a sweep made of a row.
 
     Two sweeps are drawn as a grid, the first down and the second across. Each recipe has its raw slice above the
-    denoised one, whole and a part enlarged; where all have the same raw slice, that is shown once, first.
+    denoised one, whole and a part enlarged; where all have the same raw slice, that is shown once, first. Around
+    slices smaller than the largest there is nothing.
 
     Parameters
     ----------
@@ -96,6 +109,7 @@ def draw_sweep(  # noqa: PLR0913 - results, row, and how they are told
     name : of the PNG to write there
     results : of all recipes, in their order
     best : the one that is marked
+    note : what is to be known of all slices, in a line
 
     Raises
     ------
@@ -113,20 +127,25 @@ def draw_sweep(  # noqa: PLR0913 - results, row, and how they are told
     if raw_once:
         small = f"sharpness {shown.raw.sharpness:.5g}, noise {units.attenuation(shown.raw.noise)} {units.name}"
         before = [Cell("raw", small, (look.panels(read_slice(folder, shown.raw_file)),))]
-    _draw(folder / name, before, cells, look, axes, (title, _explanation(row, units, look, cells, best)), units)
+    explained = [*_explanation(row, units, look, cells, best), *([note] if note else [])]
+    _draw(folder / name, before, cells, look, axes, (title, explained), units)
 
 
 def _look(folder: Path, shown: Picture, pictures: Sequence[Picture], count: int) -> Look:
-    reference = read_slice(folder, shown.file)
     edge = next(edge for most, edge in EDGES if count <= most)
-    layout = Layout.of(reference.shape, edge, edge // 2)
-    inside = radii(reference.shape) < RADIUS * min(reference.shape) / 2
-    ends = [np.percentile(read_slice(folder, picture.file)[inside], ENDS) for picture in pictures]
+    ends, shapes = [], []
+    for picture in pictures:
+        slice_ = read_slice(folder, picture.file)
+        inside = radii(slice_.shape) < RADIUS * min(slice_.shape) / 2
+        ends.append(np.percentile(slice_[inside], ENDS))
+        shapes.append(slice_.shape)
     low, high = (float(end) for end in np.median(ends, axis=0))
+    reference = framed(read_slice(folder, shown.file), max(shapes))
+    layout = Layout.of(reference.shape, edge, edge // 2)
     # Of a large slice the part would be a speck, in which no fork of an edge can be seen.
     magnified = layout.magnified if layout.shrink <= LARGE_SLICE else 1
     part = min(layout.edge // magnified, *reference.shape)
-    return Look(layout, magnified, Scale.grey(low, high), most_structured(reference, part))
+    return Look(reference.shape, layout, magnified, Scale.grey(low, high), most_structured(reference, part))
 
 
 def _cell(
@@ -147,7 +166,8 @@ def _cell(
     files = [picture.raw_file, picture.file] if len(of) > 1 else [picture.file]
     sharp = " / ".join(f"{one.sharpness:.5g}" for one in of)
     noise = " / ".join(units.attenuation(one.noise) for one in of)
-    small = f"sharpness {sharp}, noise {noise}"
+    # With its number its files begin.
+    small = f"no. {result.name.split('_')[0]}: sharpness {sharp}, noise {noise}"
     return Cell(words, small, tuple(look.panels(read_slice(folder, file)) for file in files), best)
 
 
@@ -185,21 +205,22 @@ def _draw(
         across = max(1, min(count, round((count * SHAPE * (tall + GAP) / (wide + GAP)) ** 0.5)))
         places = [divmod(n, across) for n in range(len(before), count)]
     lines = max(line for line, _ in places) + 1
+    title, explained = words
+    top = HEADER + LINE * len(explained)
     sheet = Sheet(
         2 * MARGIN + max(across * (wide + GAP) - GAP, 2 * 384),
-        HEADER + lines * (tall + GAP) + SCALE + MARGIN,
+        top + lines * (tall + GAP) + SCALE + MARGIN,
     )
-    title, explained = words
     sheet.write((MARGIN, 16), title, size=24)
     for number, sentence in enumerate(explained):
-        sheet.write((MARGIN, 46 + 18 * number), sentence, ink=FAINT)
+        sheet.write((MARGIN, 46 + LINE * number), sentence, ink=FAINT)
     for number, (cell, (line, column)) in enumerate(
         zip([*before, *cells], [*((0, n) for n in range(len(before))), *places], strict=True)
     ):
-        corner = (MARGIN + column * (wide + GAP), HEADER + line * (tall + GAP))
+        corner = (MARGIN + column * (wide + GAP), top + line * (tall + GAP))
         _draw_cell(sheet, corner, (wide, tall), cell, look, units if not number else None)
     ends = [units.attenuation(level) for level in (look.grey.low, look.grey.high)]
-    sheet.draw_scale((MARGIN, HEADER + lines * (tall + GAP)), 2 * 384, look.grey, ends, f"attenuation {units.name}")
+    sheet.draw_scale((MARGIN, top + lines * (tall + GAP)), 2 * 384, look.grey, ends, f"attenuation {units.name}")
     sheet.save(path)
 
 

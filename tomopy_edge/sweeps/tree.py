@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from tomopy_edge.recipe import Block, Recipe
 from tomopy_edge.stages.denoise import ENTRY as DENOISE
 from tomopy_edge.stages.fine_tune import ENTRY as FINE_TUNE
 from tomopy_edge.stages.read import RowRange
+from tomopy_edge.sweeps.clock import Clock
 from tomopy_edge.sweeps.node import Node, knowing
 
 log = logging.getLogger(__name__)
@@ -57,11 +60,31 @@ class Failed:
     number : of the recipe, from 0
     why : in a sentence
     error : what was raised
+    unsettled : whether the rows are at fault that it was to be settled on: others may do
     """
 
     number: int
     why: str
     error: Exception
+    unsettled: bool
+
+
+class _UnsettledError(Exception):
+    """Tells of an error that keeps a recipe from being settled on some rows."""
+
+    def __init__(self, error: DataError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+@contextmanager
+def _settling() -> Iterator[None]:
+    try:
+        yield
+    except ScanLostError:
+        raise
+    except DataError as error:
+        raise _UnsettledError(error) from error
 
 
 class Tree:
@@ -71,20 +94,27 @@ class Tree:
     ----------
     recipes : of the same stages, the last of which writes, and is left out
     span : the rows to make slices of
-    sample : the rows that are looked at to settle what the recipes leave open, the first and the one after the last
+    samples : rows that are looked at to settle what the recipes leave open, the first and the one after the last of
+        each; a recipe that cannot be settled on those is settled on the next
     outputs : of each recipe, the folder that its stages may write into
     job : what every stage gets, but for its tally and its folder
     chunk : rows worked on at once
     alike_after : stages after the one of this number are the same in all recipes, and what they leave open is found
         once, with the recipe in the middle, so that nothing else differs; None finds it for each recipe
     strict : whether the first recipe that fails ends it all
+
+    Attributes
+    ----------
+    clock : how long it took to find what is found once ("once"), and to make each node that `nodes` names
+    found_with : number of the recipe with which that was found, and the stages that had left it open; None where
+        nothing was
     """
 
     def __init__(
         self,
         recipes: Sequence[Recipe],
         span: Span,
-        sample: tuple[int, int],
+        samples: Sequence[tuple[int, int]],
         outputs: Sequence[Path],
         job: Job,
         *,
@@ -93,41 +123,69 @@ class Tree:
         strict: bool = False,
     ) -> None:
         self._recipes, self._span, self._job, self._outputs = recipes, span, job, outputs
-        self._sample, self._chunk, self._strict = sample, chunk, strict
+        self._samples, self._chunk, self._strict = samples, chunk, strict
         self._last = len(recipes[0].blocks) - 2
         self._open_until = self._last if alike_after is None else alike_after
         self._found = Tally()
+        self.clock = Clock()
+        self.found_with: tuple[int, tuple[str, ...]] | None = None
         self._pool: dict[int, tuple[Block, Steps, Tally]] = {}
 
-    def grow(self) -> Iterator[Made | Failed]:
-        """Yield what each recipe makes, those with a stage in common after each other.
+    def grow(self, numbers: Sequence[int] | None = None) -> Generator[Made | Failed, None, None]:
+        """Yield what each recipe makes, or those of some numbers, those with a stage in common after each other.
 
         Raises
         ------
         ScanLostError : where the scan's file is no longer what it was
         Exception : what a stage raised, where `strict`
         """
-        sample = RowRange(*self._sample)
         if self._open_until < self._last:
-            self._find_once(sample)
-        with ExitStack() as opened:
-            opened.callback(self._let_go)
-            yield from self._grow([*range(len(self._recipes))], None, sample)
+            with self.clock.at("once"):
+                self._find_once()
+        left = [*(range(len(self._recipes)) if numbers is None else numbers)]
+        first: dict[int, Failed] = {}
+        for sample in self._samples:
+            with ExitStack() as opened:
+                opened.callback(self._let_go)
+                for one in self._grow(left, None, RowRange(*sample)):
+                    told: Made | Failed = one
+                    if isinstance(one, Failed) and one.unsettled:
+                        # As in a run: of several reasons, the one that the first rows give.
+                        told = first.setdefault(one.number, one)
+                        if sample != self._samples[-1]:
+                            log.warning("settling on rows %d to %d: %s", sample[0], sample[1] - 1, one.why)
+                            continue
+                    if isinstance(told, Failed) and self._strict:
+                        raise told.error
+                    first.pop(one.number, None)
+                    yield told
+            left = [*first]
 
-    def _find_once(self, sample: RowRange) -> None:
+    def nodes(self) -> Iterator[tuple[int, tuple[int, ...]]]:
+        """Yield the number of a stage, and of the recipes that have it and all before it in common, for all stages."""
+        level = [tuple(range(len(self._recipes)))]
+        for n in range(self._last + 1):
+            level = [tuple(alike) for numbers in level for _, alike in self._alike(list(numbers), n)]
+            yield from ((n, numbers) for numbers in level)
+
+    def _find_once(self) -> None:
         """Find what is left open after the swept stage for all, with the recipe in the middle, or near it."""
-        middle = len(self._recipes) / 2
-        nearest = sorted(self._recipes, key=lambda recipe: abs(self._recipes.index(recipe) + 0.5 - middle))
-        for recipe in nearest:
+        middle, after = len(self._recipes) / 2, self._open_until + 1
+        nearest = sorted(range(len(self._recipes)), key=lambda number: abs(number + 0.5 - middle))
+        for number, sample in product(nearest, self._samples):
+            recipe = self._recipes[number]
             try:
-                found = settle(recipe, sample, replace(self._job, tally=self._found))
+                found = settle(recipe, RowRange(*sample), replace(self._job, tally=self._found))
             except ScanLostError:
                 raise
             except (DataError, PluginError) as error:
-                log.debug("another value may do, to settle the recipe with: %s", error)
+                log.debug("other rows or another value may do, to settle the recipe with: %s", error)
                 continue
-            own = (one.blocks[: self._open_until + 1] for one in self._recipes)
-            self._recipes = [Recipe((*blocks, *found.blocks[self._open_until + 1 :])) for blocks in own]
+            pairs = zip(recipe.blocks[after:], found.blocks[after:], strict=True)
+            names = tuple(was.entry.name for was, settled in pairs if was != settled)
+            self.found_with = (number, names) if names else None
+            own = (one.blocks[:after] for one in self._recipes)
+            self._recipes = [Recipe((*blocks, *found.blocks[after:])) for blocks in own]
             return
         # Each fails for itself, and is told.
         self._open_until = self._last
@@ -142,23 +200,30 @@ class Tree:
                     yield one
             except (OutputError, ScanLostError):
                 raise
-            except Exception as error:
-                if self._strict:
-                    raise
+            except Exception as raised:
                 log.debug("where it came from", exc_info=True)
-                yield from (Failed(number, told_of(error), error) for number in left)
+                unsettled = isinstance(raised, _UnsettledError)
+                error = raised.error if isinstance(raised, _UnsettledError) else raised
+                yield from (Failed(number, told_of(error), error, unsettled) for number in left)
 
     def _branch(self, block: Block, alike: list[int], before: Node | None, sample: Any) -> Iterator[Made | Failed]:
         """Yield what the recipes make that have a stage, and all before it, in common."""
         n = len(before.path) if before else 0
         job = replace(self._job, tally=Tally(), output=self._outputs[alike[0]])
-        settled = settle(Recipe((block,)), sample, job).blocks[0] if n <= self._open_until else block
-        with self._open(settled, before, job) as step:
+        timed = partial(self.clock.at, (n, alike[0]))
+        with timed(), _settling():
+            settled = settle(Recipe((block,)), sample, job).blocks[0] if n <= self._open_until else block
+        with ExitStack() as opened:
+            with timed():
+                step = opened.enter_context(self._open(settled, before, job))
             first_volume = block.entry.gives is Volume and block.entry.takes is not Volume
             parts = n < self._last and len(self._alike(alike, n + 1)) > 1
-            node = Node(settled, step, before, job, self._span.rows, self._chunk, keeps=parts or first_volume)
+            keeps = parts or first_volume
+            node = Node(settled, step, before, job, self._span.rows, self._chunk, keeps=keeps, timed=timed)
             if n < self._last:
-                yield from self._grow(alike, node, self._passed_on(sample, node, alike))
+                with timed(), _settling():
+                    sample = self._passed_on(sample, node, alike)
+                yield from self._grow(alike, node, sample)
             else:
                 yield from (self._leaf(number, node) for number in alike)
 
