@@ -108,7 +108,6 @@ def test_slices_are_examined_unless_that_is_left_out():
     assert stages()["trust"] == {"every": 128}
     assert stages("--trust-every", 5)["trust"] == {"every": 5}
     assert "trust" not in stages("--trust-every", 0)
-    assert "trust" not in stages("--reconstruction-type", "try")
 
 
 def test_a_runtime_is_that_of_both_networks():

@@ -110,6 +110,19 @@ def test_a_best_at_the_end_of_the_search_is_told():
     assert "44 is at the end of what was tried: try again around it" in told_of_centers(results, results[0])[1]
 
 
+def test_a_best_near_the_end_of_many_is_told():
+    results = [result(n, 5.0 if n == 18 else 2.0) for n in range(21)]
+    assert len(told_of_centers(results, results[17])) == 2
+    assert "18 is near the end of what was tried: try again around it" in told_of_centers(results, results[18])[1]
+
+
+def test_raw_and_denoised_slices_far_apart_are_told():
+    results = [result(n, 5.0 if n == 12 else 2.0, 8.0 if n == 8 else 3.0) for n in range(21)]
+    assert "raw and denoised slices disagree" in told_of_centers(results, results[12])[2]
+    near = [result(n, 5.0 if n == 12 else 2.0, 8.0 if n == 10 else 3.0) for n in range(21)]
+    assert len(told_of_centers(near, near[12])) == 2
+
+
 def test_slices_all_as_sharp_are_told():
     results = [result(44, 2.0), result(45, 2.04), result(46, 2.0)]
     assert "all slices are about as sharp (within 2.0%)" in told_of_centers(results, results[1])[1]

@@ -1,5 +1,6 @@
 """`run` makes the sweep that stands in a recipe, `check` foretells it, and flags without a use are refused."""
 
+import json
 import re
 import shutil
 from types import SimpleNamespace
@@ -10,6 +11,7 @@ import yaml
 
 from tomopy_edge import forecast, sweep
 from tomopy_edge.cli import main
+from tomopy_edge.cli.scan_options import VERDICTS
 from tomopy_edge.plugins import load_catalogue
 from tomopy_edge.readers import open_scan
 from tomopy_edge.sweeps.pace import foretell_sweep_time
@@ -196,8 +198,10 @@ def test_what_try_says_to_go_on_with_makes_all_rows_and_the_same_slice(scan_file
     words = ["--rotation-axis", 45.2, "--center-search-width", 0.5, "--end-row", 4]
     assert try_centers(scan_file, tmp_path, *words) == 0
     chosen = tmp_path / "out" / "recipes" / "2_center_45.2.yaml"
-    assert main(["run", str(chosen), str(scan_file), "-o", str(tmp_path / "full")]) == 0
+    assert main(["run", str(chosen), str(scan_file), "-o", str(tmp_path / "full")]) in VERDICTS.values()
     assert len([*(tmp_path / "full").glob("*.tiff")]) == 4
+    assert json.loads((tmp_path / "full" / "report.json").read_text())["trust"]["examined"]
+    assert not [*(tmp_path / "out").rglob("trust")]
     tried = tifffile.imread(tmp_path / "out" / "denoised" / "2_center_45.2.tiff")
     assert (tried == tifffile.imread(tmp_path / "full" / "recon_00002.tiff")).all()
 

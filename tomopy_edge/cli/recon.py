@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -18,6 +19,7 @@ from tomopy_edge.plugins import load_catalogue
 from tomopy_edge.readers import ScanFile, open_scan
 from tomopy_edge.recipe import parse_recipe
 from tomopy_edge.recon import TOMOGAN, network_stages
+from tomopy_edge.stages.trust import ENTRY as TRUST
 from tomopy_edge.sweeps.centers import centers_around, found_axis, rounded
 from tomopy_edge.sweeps.plan import sweep_output
 from tomopy_edge.sweeps.variants import parse_variants
@@ -25,6 +27,9 @@ from tomopy_edge.yaml_text import Sweep
 
 WIDTH, STEP = 10.0, 0.5
 """Columns to each side of the first guess that are tried, and between two of them, as in tomocupy and TomoPy's CLI."""
+
+FLAGS = "the flags of recon"
+"""What errors call the recipe that the flags describe."""
 
 FORMATS = {"tiff": ["tiff"], "h5": ["hdf5"], "both": ["tiff", "hdf5"]}
 
@@ -88,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
         stages = stages_of(args, scan.rows)
         if args.reconstruction_type == "try":
             return _try(args, stages, scan, catalogue)
-        recipe = parse_recipe(stages, catalogue, source="the flags of recon")
+        recipe = parse_recipe(stages, catalogue, source=FLAGS)
         return run_and_tell(args, recipe, scan, catalogue)
 
 
@@ -103,9 +108,10 @@ def _try(args: argparse.Namespace, stages: list[dict[str, Any]], scan: ScanFile,
         print("\n".join(job.tally.notes.get("find_center", [])), flush=True)  # noqa: T201 - as in the report of a run
     tried = centers_around(guess, width, step, scan.columns)
     swept_over = {"find_center": {"center": Sweep(tried)}}
-    variants = parse_variants(
-        [swept_over if "find_center" in stage else stage for stage in stages], catalogue, source="the flags of recon"
-    )
+    # So many slices with a wrong axis are not worth examining; those of the recipe that it is gone on with are.
+    later = [block for block in parse_recipe(stages, catalogue, source=FLAGS).blocks if block.entry.name == TRUST.name]
+    run_now = [swept_over if "find_center" in stage else stage for stage in stages if TRUST.name not in stage]
+    variants = replace(parse_variants(run_now, catalogue, source=FLAGS), later=tuple(later))
     row = _row(args, scan.rows)
     swept = make_sweep(
         args, variants, scan, catalogue, output=None if args.output else sweep_output(scan, "try"), rows=(row, row + 1)
@@ -148,7 +154,7 @@ def stages_of(args: argparse.Namespace, rows: int) -> list[dict[str, Any]]:
         {"reconstruct": reconstruct},
         *_network_stages(args),
     ]
-    if args.trust_every and args.reconstruction_type != "try":
+    if args.trust_every:
         stages.append({"trust": {"every": args.trust_every}})
     return [*stages, {"write": {"formats": FORMATS[args.save_format]}}]
 

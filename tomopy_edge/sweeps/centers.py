@@ -21,6 +21,10 @@ from tomopy_edge.sweeps.values import MOST
 
 log = logging.getLogger(__name__)
 
+NEAR = 0.1
+"""Share of the centres tried that is near the end of them, and by which the sharpest raw and denoised slices may be
+apart."""
+
 DOUBT = 1.05
 """How much sharper the sharpest slice must be than the least sharp one, for it to be told without a caution."""
 
@@ -93,8 +97,13 @@ def told_of_centers(results: Sequence[Result], best: Result) -> list[str]:
     final = max(made, key=lambda result: sum(picture.final.sharpness for picture in result.pictures))
     if final is not best:
         lines.append(f"sharpest denoised slice: centre {final.labels[0]}")
-    if len(made) > 1 and (best is made[0] or best is made[-1]):
-        lines.append(f"{label} is at the end of what was tried: try again around it, with --rotation-axis {label}")
+    places = [next(n for n, one in enumerate(made) if one is sharpest) for sharpest in (best, final)]
+    reach = int(NEAR * (len(made) - 1))
+    if len(made) > 1 and not reach < places[0] < len(made) - 1 - reach:
+        at = "at" if places[0] in {0, len(made) - 1} else "near"
+        lines.append(f"{label} is {at} the end of what was tried: try again around it, with --rotation-axis {label}")
+    if abs(places[0] - places[1]) > max(reach, 2):
+        lines.append("raw and denoised slices disagree, so that sharpness says little here: believe your eyes")
     sharp = [result.sharpness for result in made]
     if len(made) > 1 and max(sharp) < DOUBT * min(sharp):
         lines.append(

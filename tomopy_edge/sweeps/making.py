@@ -162,7 +162,8 @@ def planted(
             path.mkdir(parents=True)
     alike = alike_after(variants)
     tree = Tree(recipes, span, samples, outputs, job, chunk=chunk, alike_after=alike, strict=strict)
-    yield tree, Shelf(folder, variants.each, denoised=is_denoised(variants), raw_once=has_raw_once(variants))
+    how = {"denoised": is_denoised(variants), "raw_once": has_raw_once(variants)}
+    yield tree, Shelf(folder, variants.each, **how, later=variants.later)
     for path in (*outputs, folder / MORE):
         # What no stage wrote anything into is of no use.
         with suppress(OSError):

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from tomopy_edge.data import Float32
+from tomopy_edge.recipe import Block, Recipe
 from tomopy_edge.sweeps.scores import Scores, scores
 from tomopy_edge.sweeps.tree import Failed, Made
 from tomopy_edge.sweeps.values import Axis
@@ -84,10 +85,19 @@ class Shelf:
     variants : the recipes
     denoised : whether slices are changed after they are reconstructed
     raw_once : whether all recipes have the same raw slices, which then lie there once
+    later : stages that the recipes kept have before what writes, and that were not run
     """
 
-    def __init__(self, folder: Path, variants: Sequence[Variant], *, denoised: bool, raw_once: bool) -> None:
-        self._folder, self._variants = folder, variants
+    def __init__(
+        self,
+        folder: Path,
+        variants: Sequence[Variant],
+        *,
+        denoised: bool,
+        raw_once: bool,
+        later: Sequence[Block] = (),
+    ) -> None:
+        self._folder, self._variants, self._later = folder, variants, later
         self._denoised, self._raw_once = denoised, raw_once
         self._first: dict[tuple[str, int], Float32] = {}
         self.results: dict[int, Result] = {}
@@ -126,7 +136,8 @@ class Shelf:
         recipe = f"recipes/{variant.name}.yaml"
         with told(self._folder / recipe):
             (self._folder / recipe).parent.mkdir(exist_ok=True)
-            put_text(self._folder / recipe, made.recipe.to_yaml())
+            *blocks, write = made.recipe.blocks
+            put_text(self._folder / recipe, Recipe((*blocks, *self._later, write)).to_yaml())
         tally = made.tally
         return Result(
             *(variant.name, variant.labels, variant.values, tuple(pictures), recipe),

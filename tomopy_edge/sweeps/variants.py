@@ -13,7 +13,18 @@ from typing import Any
 
 from tomopy_edge.catalogue import Catalogue
 from tomopy_edge.errors import RecipeError
-from tomopy_edge.recipe import CLUSTER, Named, Place, Recipe, named_stages, read_plain, recipe_of, sweeps_in, where
+from tomopy_edge.recipe import (
+    CLUSTER,
+    Block,
+    Named,
+    Place,
+    Recipe,
+    named_stages,
+    read_plain,
+    recipe_of,
+    sweeps_in,
+    where,
+)
 from tomopy_edge.sweeps.values import MOST, Axis, values_of
 
 AT_ONCE = 2
@@ -55,10 +66,12 @@ class Variants:
     ----------
     axes : the sweeps, in the order of the recipe; none where it has none, and is one recipe
     each : the recipes; the values of the last axis follow each other
+    later : stages that a sweep does not run, and that the recipes which it leaves have before what writes
     """
 
     axes: tuple[Axis, ...]
     each: tuple[Variant, ...]
+    later: tuple[Block, ...] = ()
 
 
 def read_variants(path: Path, catalogue: Catalogue, overrides: Iterable[str] = ()) -> Variants:
