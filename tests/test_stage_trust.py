@@ -198,7 +198,7 @@ def test_a_scan_outside_the_range_is_told_and_the_exit_code_says_so(scan, tmp_pa
     assert main(["run", str(recipe), str(scan), "-o", str(tmp_path / "ok")]) == 0
     code = main(["run", str(recipe), str(scan), "-o", str(tmp_path / "far"), "--set", "denoise.options.unit=0.0002"])
     assert code == 5
-    assert "STOP: outside the model's range, as 3 of 3 slices examined are" in capsys.readouterr().out
+    assert "STOP: outside the model's range (3 of 3 slices examined)" in capsys.readouterr().out
 
 
 def test_memory_holds_no_more_than_what_is_waited_for(scan, liars):

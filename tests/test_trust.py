@@ -218,7 +218,7 @@ def test_rescaled_slices_are_that_and_nothing_else(scanned):
     halves, seen = compare_halves(scanned.even, scanned.odd, counts), scanned.compare(counts)
     found = Findings(1, scanned.unit, consistency=seen, halves=halves, residual=scanned.residual(counts)[0])
     assert verdict_of([found]).line == (
-        "STOP: no longer the attenuation that was reconstructed, as 1 of 1 slice examined is"
+        "STOP: no longer the attenuation that was reconstructed (1 of 1 slice examined)"
     )
     assert len(verdict_of([found]).flagged[1]) == 1
     assert "times the contrast that was reconstructed" in verdict_of([found]).flagged[1][0]
@@ -309,7 +309,7 @@ def test_a_scan_far_outside_the_range_is_to_be_stopped(unlike):
     findings = [Findings(row, 1.0, range=in_range(**unlike)) for row in range(3)]
     verdict = verdict_of(findings)
     assert (verdict.word, verdict.line) == (
-        "STOP", "STOP: outside the model's range, as 3 of 3 slices examined are"
+        "STOP", "STOP: outside the model's range (3 of 3 slices examined)"
     )  # fmt: skip
 
 
@@ -318,10 +318,27 @@ def test_codes_that_cannot_hold_a_scan_stop_it_too():
     assert verdict_of([Findings(4, 1.0, range=in_range(saturated=0.005))]).word == "CHECK"
 
 
+def test_denoising_that_leaves_more_error_than_there_was_stops_the_scan(scanned):
+    v, u = np.ogrid[:COLUMNS, :COLUMNS]
+    for share, word in ((0.4, "STOP"), (0.25, "CHECK")):
+        waves = share * scanned.unit * np.sin(v / 2) * np.sin(u / 2) * scanned.inside
+        halves = compare_halves(scanned.even, scanned.odd, (scanned.truth + waves).astype(np.float32))
+        found = [Findings(row, scanned.unit, halves=halves, consistency=CALM) for row in range(3)]
+        assert (
+            verdict_of(found).line
+            == {
+                "STOP": "STOP: denoising did harm (3 of 3 slices examined)",
+                "CHECK": "CHECK all 3 slices examined: denoising did harm",
+            }[word]
+        ), (halves.gain, halves.error / scanned.unit)
+
+
+CALM = Consistency(1.0, 6.0, 1.0, 0.2, 0.0, ())
+
+
 def test_the_verdict_names_slices_and_reasons_once():
-    agrees = Consistency(1.0, 6.0, 1.0, 0.2, 0.0, ())
-    fine = [Findings(row, 1.0, range=in_range(), consistency=agrees) for row in (0, 10, 20, 30, 40)]
-    seam = [Findings(row, 1.0, seam=1.1, consistency=agrees) for row in (10, 20, 40)]
+    fine = [Findings(row, 1.0, range=in_range(), consistency=CALM) for row in (0, 10, 20, 30, 40)]
+    seam = [Findings(row, 1.0, seam=1.1, consistency=CALM) for row in (10, 20, 40)]
     by_row = {one.row: one for one in [*fine, *seam]}
     verdict = verdict_of([by_row[row] for row in sorted(by_row)])
     assert (verdict.word, verdict.line) == ("CHECK", "CHECK slices 10-20, 40: seams")

@@ -14,8 +14,8 @@ Word = Literal["OK", "CHECK", "STOP"]
 SEAM = 1.02
 """Largest seam index of a slice whose tiles cannot be seen."""
 
-HARM = 0.0
-"""Least gain, dB, of a denoised half."""
+HARM, RUINED = 0.0, -3.0
+"""Least gain, dB, of a denoised half, and that from which on it has 1.7 times the raw half's error."""
 
 STRUCTURE = 0.15
 """Largest share of a slice where what was taken away looks like structure by both signs."""
@@ -26,8 +26,8 @@ BLUR = 1.0
 WRONG = 0.01
 """Largest share of a slice where spots surely have another contrast than the scan shows."""
 
-ERROR = 0.02
-"""Least error of a denoised half, as a share of the unit, by which denoising can do harm."""
+ERROR, LARGE = 0.02, 0.1
+"""Least error of a denoised half, as a share of the unit, by which denoising can do harm, and can be worth nothing."""
 
 CONTRAST, RESCALED = 0.15, 0.5
 """Largest change of the contrast that the halves agree on, as a share of it, and the change from which on slices hold
@@ -117,10 +117,11 @@ def summary_of(findings: Sequence[Findings], wanted: Sequence[int]) -> dict[str,
 
 def reasons_of(found: Findings) -> list[Reason]:
     """Return why a slice is to be looked at, the weightiest first."""
-    reasons = [reason for check in CHECKS for reason in check(found)]
-    far = [reason for reason in reasons if reason.far]
-    # All that is compared in other units differs, and says no more than this.
-    return far if far and far == [*_contrast(found)] else reasons
+    rescaled = [reason for reason in _contrast(found) if reason.far]
+    if rescaled and not any(reason.far for reason in _range(found)):
+        # All that is compared in other units differs, and says no more than this.
+        return rescaled
+    return [reason for check in CHECKS for reason in check(found)]
 
 
 def verdict_of(findings: Sequence[Findings]) -> Verdict:
@@ -133,7 +134,7 @@ def verdict_of(findings: Sequence[Findings]) -> Verdict:
     far = [row for row, some in reasons.items() if any(reason.far for reason in some)]
     if len(far) >= MANY * len(rows):
         short = next(reason.short for reason in reasons[far[0]] if reason.far)
-        line = f"STOP: {short}, as {len(far)} of {_count(len(rows))} examined {'is' if len(far) == 1 else 'are'}"
+        line = f"STOP: {short} ({len(far)} of {_count(len(rows))} examined)"
         return Verdict("STOP", line, rows, flagged)
     if all(one.consistency is None for one in findings):
         why = [told for one in findings for check, told in one.skipped if check == "consistency"]
@@ -156,6 +157,8 @@ def _count(number: int) -> str:
 
 def _slices(some: Sequence[int], examined: Sequence[int]) -> str:
     """Return some of the examined rows in words, those that follow each other as a range."""
+    if len(some) == len(examined) > 1:
+        return f"all {_count(len(some))} examined"
     runs: list[list[int]] = []
     before = dict(zip(examined[1:], examined, strict=False))
     for row in some:
@@ -217,7 +220,8 @@ def _halves(found: Findings) -> Iterator[Reason]:
     error = None if found.halves is None else found.halves.error
     if found.halves is not None and found.halves.gain < HARM and (error is None or error > ERROR * found.unit):
         told = f"the denoised half is {-found.halves.gain:.2f} dB farther from the other views than the raw one"
-        yield Reason("denoising did harm", told)
+        ruined = found.halves.gain < RUINED and (error is None or error > LARGE * found.unit)
+        yield Reason("denoising did harm", told, far=ruined)
 
 
 def _contrast(found: Findings) -> Iterator[Reason]:
