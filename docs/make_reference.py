@@ -104,7 +104,7 @@ def _table(options: type[Any], what: str = "Option") -> str:
     ]
     if not rows:
         return "No options.\n"
-    return "\n".join([f"| {what} | Type | Default | |", "|---|---|---|---|", *rows, ""])
+    return "\n".join([f"| {what} | Type | Default | What it is |", "|---|---|---|---|", *rows, ""])
 
 
 def _described(options: type[Any]) -> dict[str, str]:

@@ -41,7 +41,7 @@ def table(one: type[Any]) -> str:
     """Return a class as a table: each field, what JSON holds there, and what it is."""
     told = described(one)
     rows = [f"| `{field.name}` | {_kind(field)} | {told[field.name]} |" for field in dataclasses.fields(one)]
-    return "\n".join(["| Field | JSON | |", "|---|---|---|", *rows, ""])
+    return "\n".join(["| Field | JSON | What it is |", "|---|---|---|", *rows, ""])
 
 
 def page(text: str) -> str:

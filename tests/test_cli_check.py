@@ -121,6 +121,7 @@ def test_the_time_can_be_left_out(checked, monkeypatch):
     code, said, _ = checked("--no-time")
     assert code == 0
     assert "time:" not in said
+    assert "\nnot tried on the scan: " in said
 
 
 def test_what_was_told_stays_when_the_time_is_not_waited_for(checked, monkeypatch):

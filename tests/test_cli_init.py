@@ -21,10 +21,12 @@ def test_the_recipe_passes_check_and_run_and_the_next_commands_are_told(here, ca
     assert main(["init", "raw/disc.h5", "--model", "tomogan-compact"]) == 0
     said = capsys.readouterr().out.splitlines()
     assert said[0].startswith("scan: 120 projections over 178.5 degrees in steps of 1.5; 7 rows of 96 columns; 5 flats")
-    assert said[-2:] == ["  tomopy-edge check recipe.yaml raw/disc.h5", "  tomopy-edge run recipe.yaml raw/disc.h5"]
+    *commands, place = said[-3:]
+    assert commands == ["  tomopy-edge check recipe.yaml raw/disc.h5", "  tomopy-edge run recipe.yaml raw/disc.h5"]
+    assert place == f"slices will lie in {here / 'raw_rec' / 'disc_rec'}, or where --output of run says"
     (told,) = (line for line in said if line.startswith("model: "))
     assert told.startswith("model: tomogan-compact, about ")
-    for line in said[-2:]:
+    for line in commands:
         words = line.split()[1:]
         # 4: the slices of so small a scan may be doubted.
         assert main([*words, "--no-time"] if words[0] == "check" else words) in {0, 4}

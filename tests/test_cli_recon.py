@@ -2,11 +2,12 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 
 from tomopy_edge.cli import main, make_parser
-from tomopy_edge.cli.recon import stages_of
+from tomopy_edge.cli.recon import named_scan, stages_of
 from tomopy_edge.errors import DataError, ModelError
 from tomopy_edge.networks.manifest import MANIFEST, open_model
 
@@ -15,7 +16,7 @@ ROWS = 7
 
 def stages(*flags, rows=ROWS):
     """Return the options of each stage that the flags make, by its name."""
-    args = make_parser().parse_args(["recon", "--file-name", "scan.h5", *map(str, flags)])
+    args = make_parser().parse_args(["recon", "scan.h5", *map(str, flags)])
     return {name: options for stage in stages_of(args, rows) for name, options in stage.items()}
 
 
@@ -87,6 +88,32 @@ def test_a_row_that_is_none_is_refused(flags, told):
 def test_flags_of_another_type_of_reconstruction_are_refused(kind, flags, told):
     with pytest.raises(DataError, match=told):
         stages("--reconstruction-type", kind, *flags)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["scan.h5", "--row", "3"],
+        ["--reconstruction-type", "slice", "--fine-tune", "scan.h5"],
+        ["--file-name", "scan.h5", "--overwrite"],
+    ],
+)
+def test_a_scan_is_a_plain_argument_or_a_file_name(words):
+    assert named_scan(make_parser().parse_args(["recon", *words])) == Path("scan.h5")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ([], "recon: takes one scan, and none was given; name it once, as in: tomopy-edge recon scan.h5"),
+        (["a.h5", "--file-name", "b.h5"], "recon: takes one scan, and both a.h5 and --file-name b.h5 were given"),
+    ],
+)
+def test_no_scan_and_two_are_refused_in_one_sentence(words, told, capsys):
+    assert main(["recon", *words]) == 2
+    said = capsys.readouterr().err
+    assert told in said
+    assert len(said.splitlines()) == 1
 
 
 def test_bad_rows_end_with_exit_code_2(scan_file, tmp_path, capsys):

@@ -138,6 +138,30 @@ def test_the_fault_in_the_tutorial_is_what_is_said(catalogue, monkeypatch):
     assert f"tomopy-edge: error: {caught.value}" in (ROOT / "docs" / "tutorial" / "first-scan.md").read_text()
 
 
+def test_the_tutorial_names_every_file_of_an_output(scan_file, tmp_path):
+    stages = ["read", "normalize", "minus_log", {"find_center": {"center": 45.2}}, "reconstruct", "trust"]
+    run = tomopy_edge.run([*stages, {"write": {"formats": ["tiff", "hdf5"]}}], scan_file, tmp_path / "out")
+    table = (ROOT / "docs" / "tutorial" / "first-scan.md").read_text().partition("| File |")[2].partition("\n\n")[0]
+    for path in run.output.iterdir():
+        name = re.sub(r"recon_\d+", "recon_00002", path.name) + "/" * path.is_dir()
+        assert f"`{name}`" in table, name
+
+
+def test_the_front_page_shows_a_slice_and_leads_to_how_far_to_trust_it():
+    front = (ROOT / "docs" / "index.md").read_text()
+    assert "(pictures/tooth.webp)" in front
+    (door,) = (line for line in front.splitlines() if line.startswith("| know why, and how far to trust it"))
+    assert "(explanation/trust.md)" in door
+
+
+def test_every_column_of_a_table_that_is_made_has_a_heading():
+    for name in ("recipe", "model-manifest", "report"):
+        page = (ROOT / "docs" / "reference" / f"{name}.md").read_text()
+        heads = re.findall(r"^\| (?:Option|Field) .*$", page, re.MULTILINE)
+        assert heads
+        assert not [head for head in heads if re.search(r"\|\s*\|", head)], name
+
+
 def test_the_plugin_in_the_guide_is_the_plugin_that_is_tested():
     guide = (ROOT / "docs" / "how-to" / "write-a-denoiser.md").read_text()
     plugin = (ROOT / "tests" / "plugins" / "tomopy-edge-median" / "tomopy_edge_median.py").read_text()

@@ -73,7 +73,6 @@ SMALLER = {
     "--every 2 4 8": "--every 2 --methods noisy int8",
     "--scan tooth.h5 --thin 0.25 --every": "--scan scan.h5 --thin 0.25 --every --methods noisy int8",
     "scans_rec/scan_rec --open": "scans_rec/scan_rec",
-    "run quickstart.yaml": "run quickstart",
 }
 """What stands in a command -> what stands there on a scan of 128 columns, in the folder `scans` that it lies in."""
 
@@ -158,6 +157,12 @@ def test_every_line_is_run_or_says_why_not():
                 assert parser.parse_args(words), line
             else:
                 assert program in OTHER_PROGRAMS or why_parsed(line) or words == ["--help"], line
+
+
+def test_a_recipe_in_a_command_is_shipped_by_its_name_or_the_readers_own():
+    for page in DOCS:
+        for line in commands(page):
+            assert not re.search(r"\b(recipes/)?quickstart\.yaml", line), f"{name_of(page)}: {line}"
 
 
 def test_each_page_with_scripts_names_the_test_that_runs_them():

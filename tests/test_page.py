@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import tomopy_edge
 from tomopy_edge.drawing import Scale, Sheet
@@ -41,7 +42,7 @@ def found(row, *, places=(), unit=0.01):
         row=row,
         unit=unit,
         consistency=Consistency(4.0 + 9 * bool(places), 5.5, 0.98, 0.06, 0.0, tuple(places)),
-        halves=Halves(6.25, frequencies, raw, denoised, 2.87, 0.0001, 0.12),
+        halves=Halves(6.25, frequencies, raw, denoised, 2.87, 0.0001, 0.12, 1.01),
         residual=Residual(0.01, 0.02, 0.04, 0.3),
         range=InRange(Likeness(0.2, -0.6, 0.04, 1.5), {}, 0.0),
         seam=1.004,
@@ -259,6 +260,56 @@ def test_every_flagged_row_is_named_with_its_reason_and_a_link(tmp_path, checked
     shown = [name for name in tree.ids if name.startswith("slice-")]
     assert shown == ["slice-0", "slice-75", "slice-25", "slice-50"]
     assert "96 examined slices more, 32 of them flagged, are left out here" in tree.text
+
+
+def test_what_the_checks_could_not_tell_stands_with_the_verdict(output, checked):
+    few = found(3)
+    few = replace(
+        few, halves=replace(few.halves, error_left=None), residual=Residual(0.0, 0.0, 0.0, None), skipped=(), grey=()
+    )
+    told = (
+        "The checks could not tell what error is left (the views are too few{0}); whether edges are blurred (halves of "
+        "the views agree on no edges{0}); whether grey values moved (no material could be measured{0})."
+    )
+    text = expect_sound(page_of(output, replace(checked, trust=trust_of([few], verdict="OK", line="OK: 1")))).text
+    verdict = text[: text.index("Slices")]
+    assert told.format("") in verdict
+    text = expect_sound(page_of(output, replace(checked, trust=trust_of([few, found(20)])))).text
+    assert told.format(", in 1 of 2 slices") in text
+    assert "could not tell" not in page_of(output, checked)
+    bare = page_of(output, replace(checked, trust=trust_of([Findings(3, 0.01)])))
+    for what in (
+        "contradict the scan (they",
+        "what denoising gained, and whether it took more than noise away (halves",
+    ):
+        assert what in bare
+
+
+def test_where_no_material_was_measured_the_page_says_so(output, checked):
+    few = replace(found(3), grey=())
+    tree = expect_sound(page_of(output, replace(checked, trust=trust_of([few]))))
+    assert "Whether they moved could not be measured: no material has 400 pixels away from its border." in tree.text
+    failed = replace(few, skipped=(("grey values", "MemoryError: too few <bytes>"),))
+    tree = expect_sound(page_of(output, replace(checked, trust=trust_of([failed]))))
+    assert "Whether they moved could not be measured: MemoryError: too few <bytes>." in tree.text
+
+
+def test_the_picture_of_structure_shows_both_signs_alone_and_the_legend_says_so(tmp_path, output, checked):
+    flat = np.full((64, 64), 0.01, np.float32)
+    flat[:, 32:] = 0.0
+    signs = np.zeros_like(flat)
+    signs[:16], signs[16:32] = 1, 2
+    looked = SimpleNamespace(raw=flat, denoised=flat, contradiction=None, signs=signs, limit=5.5)
+    draw_pictures(tmp_path, 3, looked)
+    with Image.open(picture_path(tmp_path, 3, "signs")) as picture:
+        painted = np.asarray(picture, int)
+    red = painted[..., 0] - painted[..., 2]
+    assert (red[:16] == 0).all()
+    assert (red[32:] == 0).all()
+    assert (red[16:32] > 90).all()
+    text = expect_sound(page_of(output, checked)).text
+    assert "both stronger and smoother than noise, and not where it is one alone. stronger and smoother than" in text
+    assert "one sign" not in text
 
 
 def test_a_row_that_failed_is_named_beside_the_verdict(output, checked):

@@ -7,7 +7,7 @@ import pytest
 
 from tomopy_edge.networks.learned import Likeness
 from tomopy_edge.page.markup import Markup, join, tag, text_of
-from tomopy_edge.page.words import NONE, Lengths, figure, share, told_of, worst_bias
+from tomopy_edge.page.words import NONE, Lengths, figure, part, share, told_of, worst_bias
 from tomopy_edge.trust.consistency import Consistency
 from tomopy_edge.trust.findings import Findings, InRange
 from tomopy_edge.trust.grey import Material
@@ -44,6 +44,22 @@ def test_each_check_is_told_with_its_number_unit_and_limit():
     assert "3 % of the pixels exceed" in lines["Range of the network"]
     assert lines["Seams of tiles"].startswith("1.034: ")
     assert lines["grey values"] == f"{NONE}: was left out: ValueError: too few"
+
+
+def test_an_error_many_times_as_large_is_told_in_times():
+    much = told(replace(FOUND, halves=replace(FOUND.halves, error_left=56.54, contrast=1234.6)))
+    assert "57 times its error is there now." in much["Gain, by halves"]
+    assert much["Contrast, by halves"].startswith("1235 times: ")
+    assert [part(one) for one in (0.12, 2.0, 2.04, 99.6, -3.0, None)] == [
+        *("12 %", "200 %", "2 times", "100 times", "\N{MINUS SIGN}3 times", NONE)
+    ]
+
+
+def test_blur_that_cannot_be_measured_is_laid_to_what_the_halves_agree_on():
+    unknown = told(replace(FOUND, residual=Residual(0.1, 0.2, 0.25, None)))["More than noise taken away"]
+    assert unknown.endswith(
+        "the two halves of the views agree on no edges above their noise and streaks, so that blur cannot be measured."
+    )
 
 
 def test_what_was_not_found_out_is_not_told():

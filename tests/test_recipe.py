@@ -31,6 +31,21 @@ def test_a_shipped_recipe_is_found_by_name(catalogue):
         read_recipe(Path("quikstart"), catalogue)
 
 
+@pytest.mark.parametrize("denoiser", ["none", "total_variation"])
+def test_options_of_another_choice_are_told_as_that(denoiser, catalogue):
+    changed = f"denoise.denoiser={denoiser}"
+    with pytest.raises(RecipeError) as caught:
+        read_recipe(SHIPPED[0], catalogue, [changed, "denoise.options.tile=256"])
+    (fault,) = caught.value.faults
+    assert fault.startswith(
+        f"denoise.options: the denoiser {denoiser!r} has no model and no tile; --set denoise.options={{}}"
+    )
+    assert read_recipe(SHIPPED[0], catalogue, [changed, "denoise.options={}"])
+    if denoiser != "none":
+        with pytest.raises(RecipeError, match="did you mean 'weight'"):
+            read_recipe(SHIPPED[0], catalogue, [changed, "denoise.options={wieght: 1, steps: 2}"])
+
+
 def test_a_recipe_written_out_reads_back_as_itself(catalogue):
     recipe = read_recipe(SHIPPED[0], catalogue)
     assert parse_recipe(yaml.safe_load(recipe.to_yaml()), catalogue) == recipe

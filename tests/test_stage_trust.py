@@ -86,7 +86,9 @@ def scan(tmp_path_factory):
     return path
 
 
-DENOISE = {"denoise": {"denoiser": "tomogan", "options": {"model": "tomogan-compact", "tile": 256}}}
+# What is the fastest runtime depends on what else the machine does, and runtimes round single codes differently.
+NETWORK = {"model": "tomogan-compact", "tile": 256, "runtime": "litert"}
+DENOISE = {"denoise": {"denoiser": "tomogan", "options": NETWORK}}
 
 
 def stages(*between, every=2):
@@ -97,7 +99,7 @@ def stages(*between, every=2):
 
 
 def test_the_codes_of_the_first_network_alone_are_counted_for_its_range(scan, tmp_path, catalogue):
-    options = {"model": "tomogan-compact", "tile": 256, "unit": 0.002}
+    options = {**NETWORK, "unit": 0.002}
     saturated = []
     for between in ((), ({"fine_tune": {**options, "unit": 0.0005}},)):
         recipe = [{"denoise": {"denoiser": "tomogan", "options": options}} if s is DENOISE else s for s in stages()]
@@ -162,8 +164,7 @@ def test_findings_do_not_depend_on_chunks_or_threads(scan, tmp_path, liars):
     assert found[0]["examined"] == found[1]["examined"]
     for one, other in zip(found[0]["slices"], found[1]["slices"], strict=True):
         assert one["consistency"]["score"] == pytest.approx(other["consistency"]["score"], rel=1e-3)
-        # Another runtime may be the fastest with more threads, and rounds single codes otherwise.
-        assert one["halves"]["gain"] == pytest.approx(other["halves"]["gain"], abs=0.01)
+        assert one["halves"]["gain"] == pytest.approx(other["halves"]["gain"], abs=1e-3)
 
 
 def test_a_run_that_goes_on_tells_of_all_slices(scan, tmp_path, liars):

@@ -27,7 +27,7 @@ import yaml
 from tomopy_edge.catalogue import Catalogue, find
 from tomopy_edge.cluster_options import ClusterOptions
 from tomopy_edge.errors import EdgeError, PluginError, RecipeError, did_you_mean
-from tomopy_edge.hookspecs import StageEntry
+from tomopy_edge.hookspecs import Choice, StageEntry
 from tomopy_edge.shipped import shipped
 from tomopy_edge.strict import StrictError, read_strictly, to_plain
 from tomopy_edge.yaml_text import LARGEST, Sweep, SweepRange, load_yaml
@@ -257,9 +257,20 @@ def _read_options(entry: StageEntry, given: dict[str, Any], catalogue: Catalogue
         chosen = find(getattr(catalogue, choice.offers), getattr(options, choice.option), choice.kind)
     except PluginError as error:
         raise StrictError([f"{entry.name}.{choice.option}: {error}"]) from None
+    _expect_own(chosen, options.options, entry.name, choice)
     own = read_strictly(chosen.options, options.options, at=f"{entry.name}.options")
     _check(chosen.check, own, catalogue, at=f"{entry.name}.options")
     return dataclasses.replace(options, options=own)
+
+
+def _expect_own(chosen: Any, given: Any, stage: str, choice: Choice) -> None:
+    """Raise a `StrictError` where all options given are another choice's, as when only the choice was changed."""
+    known = [field.name for field in dataclasses.fields(chosen.options)]
+    if not isinstance(given, Mapping) or not set(known).isdisjoint(given) or len(given) < (2 if known else 1):
+        return
+    if not any(did_you_mean(str(name), known) for name in given):
+        words = f"{choice.kind} {chosen.name!r} has no {' and no '.join(map(str, given))}"
+        raise StrictError([f"{stage}.options: the {words}; --set {stage}.options={{}} leaves out what another one has"])
 
 
 def _check(check: Callable[[Any, Catalogue], None], options: Any, catalogue: Catalogue, at: str) -> None:

@@ -63,6 +63,9 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.set_defaults(run=run)
 
 
+UNTRIED = "not tried on the scan: what does not suit it, such as an axis beside the detector, is told by the run"
+
+
 def run(args: argparse.Namespace) -> int:
     """Print the recipe as it was understood, what it would make of the scan, and what that would take."""
     catalogue = load_catalogue()
@@ -150,7 +153,9 @@ def _check_scan(args: argparse.Namespace, recipe: Recipe, scan: ScanFile, catalo
     )
     _expect_memory(told)
     expect_room(there(output) / output.name, told.disk)
-    if not args.no_time:
+    if args.no_time:
+        _say(UNTRIED)
+    else:
         log.info("trying the recipe on some rows, to tell the time that a run takes; ctrl-C leaves that out")
         _say(*foretell_time(recipe, scan, output, **how, loading=told.loading).lines())
 

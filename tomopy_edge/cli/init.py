@@ -8,6 +8,7 @@ from pathlib import Path
 from tomopy_edge.cli import VERBS
 from tomopy_edge.cli.scan_options import positive
 from tomopy_edge.errors import OutputError
+from tomopy_edge.output import default_output
 from tomopy_edge.plugins import load_catalogue
 from tomopy_edge.readers import open_scan
 from tomopy_edge.writers.durable import put_text
@@ -70,6 +71,7 @@ def run(args: argparse.Namespace) -> int:
         recipe.parent.mkdir(parents=True, exist_ok=True)
         put_text(recipe, proposal.to_yaml(recipe))
     lines = [*proposal.lines(), f"recipe: {recipe}", "next:", *(f"  {line}" for line in proposal.commands(recipe))]
+    lines.append(f"slices will lie in {default_output(Path(proposal.seen.source))}, or where --output of run says")
     print("\n".join(lines))  # noqa: T201 - this is what the command is for
     return 0
 

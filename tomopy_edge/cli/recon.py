@@ -41,7 +41,8 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         help=VERBS["recon"],
         description="Reconstruct and denoise one scan without a recipe. The recipe that was run lies in the output.",
     )
-    parser.add_argument("--file-name", type=Path, required=True, help="scan file")
+    parser.add_argument("scan", type=Path, nargs="?", help="scan file")
+    parser.add_argument("--file-name", type=Path, help="the same, as the APS tools name it")
     axis = parser.add_mutually_exclusive_group()
     axis.add_argument("--rotation-axis", type=float, help="column of the rotation axis")
     axis.add_argument(
@@ -89,12 +90,26 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 def run(args: argparse.Namespace) -> int:
     """Make the recipe that the flags describe and run it; print what was done."""
     catalogue = load_catalogue()
-    with open_scan(args.file_name) as scan:
+    with open_scan(named_scan(args)) as scan:
         stages = stages_of(args, scan.rows)
         if args.reconstruction_type == "try":
             return _try(args, stages, scan, catalogue)
         recipe = parse_recipe(stages, catalogue, source=FLAGS)
         return run_and_tell(args, recipe, scan, catalogue)
+
+
+def named_scan(args: argparse.Namespace) -> Path:
+    """Return the scan that is named, as other verbs take it or as the APS tools do.
+
+    Raises
+    ------
+    DataError : where none is named, or two are
+    """
+    named: list[Path] = [path for path in (args.scan, args.file_name) if path is not None]
+    if len(named) != 1:
+        got = f"both {args.scan} and --file-name {args.file_name} were given" if named else "none was given"
+        raise DataError(f"recon: takes one scan, and {got}; name it once, as in: tomopy-edge recon scan.h5")
+    return named[0]
 
 
 def _try(args: argparse.Namespace, stages: list[dict[str, Any]], scan: ScanFile, catalogue: Catalogue) -> int:
@@ -118,7 +133,7 @@ def _try(args: argparse.Namespace, stages: list[dict[str, Any]], scan: ScanFile,
     )
     on = []
     if swept.best is not None:
-        words = ["tomopy-edge", "run", str(swept.output / swept.best.recipe), str(args.file_name)]
+        words = ["tomopy-edge", "run", str(swept.output / swept.best.recipe), str(named_scan(args))]
         on = [
             f"to go on: {shlex.join(words)}",
             f"or type this command again with --reconstruction-type full --rotation-axis {swept.best.labels[0]}",
@@ -165,8 +180,8 @@ def _rows(args: argparse.Namespace, rows: int) -> tuple[int, int]:
     last = args.end_row if args.end_row is not None else rows
     if not 0 <= first < last <= rows:
         raise DataError(
-            f"--start-row {first} and --end-row {last}: these are no rows of {args.file_name}, which has the rows 0 to "
-            f"{rows - 1}; give 0 <= start-row < end-row <= {rows}"
+            f"--start-row {first} and --end-row {last}: these are no rows of {named_scan(args)}, which has the rows "
+            f"0 to {rows - 1}; give 0 <= start-row < end-row <= {rows}"
         )
     return first, last
 
@@ -179,7 +194,7 @@ def _row(args: argparse.Namespace, rows: int) -> int:
     row = first + min(int((0.5 if args.nsino is None else args.nsino) * (last - first)), last - first - 1)
     row = row if args.row is None else args.row
     if not first <= row < last:
-        raise DataError(f"--row {row}: is none of the rows {first} to {last - 1} of {args.file_name}")
+        raise DataError(f"--row {row}: is none of the rows {first} to {last - 1} of {named_scan(args)}")
     return row
 
 

@@ -10,7 +10,7 @@ from tomopy_edge.page.charts import Axes, around
 from tomopy_edge.page.examined import Examined
 from tomopy_edge.page.markup import Markup, join, number, table, tag, text_of
 from tomopy_edge.page.top import anchor
-from tomopy_edge.page.words import Lengths, figure, share, worst_bias
+from tomopy_edge.page.words import Lengths, figure, part, share, worst_bias
 from tomopy_edge.trust.findings import Findings
 
 
@@ -145,7 +145,7 @@ def all_rows(examined: Examined, shown: Collection[int], lengths: Lengths) -> Ma
         cells = [
             f"{score} / {limit}",
             figure(number_of(found, "halves", "gain")),
-            share(number_of(found, "halves", "error_left")),
+            part(number_of(found, "halves", "error_left")),
             figure(number_of(found, "halves", "resolution")),
             share(number_of(found, "residual", "flagged")),
             share(worst_bias(found)),

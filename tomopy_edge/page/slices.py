@@ -10,6 +10,7 @@ from tomopy_edge.page.markup import Markup, join, listed, number, table, tag
 from tomopy_edge.page.pictures import Embedded
 from tomopy_edge.page.words import Lengths, figure, many, share, told_of
 from tomopy_edge.trust.findings import Findings
+from tomopy_edge.trust.grey import FEWEST
 from tomopy_edge.trust.halves import AGREE, Halves
 from tomopy_edge.trust.places import Place
 
@@ -29,8 +30,8 @@ LEGENDS = {
     ),
     "signs": (
         "Looks like structure",
-        [("faintwarm", "one sign"), ("warm", "both")],
-        "Where what was taken away is stronger than noise, or smoother.",
+        [("warm", "stronger and smoother than noise")],
+        "Painted where what was taken away is both stronger and smoother than noise, and not where it is one alone.",
     ),
 }
 """Kind of picture -> its title, its colours, how to read it."""
@@ -152,9 +153,11 @@ def _places(places: Sequence[Place], lengths: Lengths) -> Markup | None:
     return join(tag("h4", told), tag("ol", *items))
 
 
-def _grey(found: Findings, lengths: Lengths) -> Markup | None:
+def _grey(found: Findings, lengths: Lengths) -> Markup:
+    title = tag("h4", "Grey values")
     if not found.grey:
-        return None
+        why = dict(found.skipped).get("grey values", f"no material has {FEWEST} pixels away from its border")
+        return tag("div", title, tag("p", f"Whether they moved could not be measured: {why}.", class_="faint"))
     rows: list[list[object]] = [
         [
             lengths.attenuation(material.level),
@@ -166,7 +169,7 @@ def _grey(found: Findings, lengths: Lengths) -> Markup | None:
     ]
     head = ["Mean of the material", "Moved by", "Share of the unit", "Pixels"]
     caption = f"Grey values before and after, by material; the unit is {lengths.attenuation(found.unit)}"
-    return tag("div", tag("h4", "Grey values"), table(head, rows, caption))
+    return tag("div", title, table(head, rows, caption))
 
 
 def _curve(row: int, halves: Halves, lengths: Lengths) -> Markup:

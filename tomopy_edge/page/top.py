@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tomopy_edge.page.examined import Examined
 from tomopy_edge.page.markup import Markup, join, listed, tag
+from tomopy_edge.page.untold import untold
 from tomopy_edge.page.words import NONE, figure, many
 from tomopy_edge.report import Report
 
@@ -21,7 +22,7 @@ SIGNS = {
 ADVICE = {
     "OK": "What was examined agrees with the scan.",
     "CHECK": "Look at these slices, and at those beside them, before you use them.",
-    "STOP": "Do not measure on the denoised slices: their network was not made for a scan like this one.",
+    "STOP": "Do not measure on the denoised slices: take raw ones, or a network that was made for such a scan.",
     "": "Nothing is known of whether the denoised slices agree with the scan.",
 }
 """What to do."""
@@ -54,6 +55,8 @@ def verdict(report: Report, examined: Examined | None, shown: Collection[int]) -
     title = tag("h1", sign, tag("span", word or "NOT EXAMINED"))
     line = tag("p", _line(report, examined, word), class_="line")
     parts = [title, line, tag("p", ADVICE[word], _between(report, examined))]
+    if examined is not None and (told := untold(examined)):
+        parts.append(tag("p", told))
     if examined is not None and examined.flagged:
         lines = [_flagged(row, reasons, shown) for row, reasons in examined.flagged.items()]
         parts.append(tag("h2", "Why"))

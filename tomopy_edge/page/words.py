@@ -13,6 +13,10 @@ NONE = "—"
 LARGEST_GAIN = 10 * math.log10(2)
 """dB by which a denoised half is nearer to the other one where it is left with no error of its own."""
 
+TIMES, FEW = 2, 10
+"""Share above which it is told as so many times the whole, as nobody reads thousands of per cent; so many times below
+which tenths of it are told."""
+
 LONG = 1000
 """Micrometres from which on a length is told in millimetres."""
 
@@ -53,6 +57,13 @@ def share(value: float | None) -> str:
         return NONE
     # Two digits, but all of those before the point.
     return f"{figure(100 * value, 2 if abs(value) < 1 else 4)} %"
+
+
+def part(value: float | None) -> str:
+    """Return a share in per cent or, where it is large, how many times the whole that is."""
+    if value is None or not math.isfinite(value) or abs(value) <= TIMES:
+        return share(value)
+    return f"{figure(round(value, 1 if abs(value) < FEW else 0), 6)} times"
 
 
 def many(number: int, what: str) -> str:
@@ -99,7 +110,12 @@ def _gain(found: Findings) -> tuple[str, str, str] | None:
         told = f"by which the denoised half of the views is nearer to the other half than the raw one; {most}"
     left = "The views are too few to tell what error is left"
     if one.error_left is not None:
-        left = f"{share(one.error_left)} of its error is left"
+        large = one.error_left > TIMES
+        left = (
+            f"{part(one.error_left)} its error is there now"
+            if large
+            else f"{share(one.error_left)} of its error is left"
+        )
     return "Gain, by halves", f"{figure(one.gain)} dB", f"{told}. {left}."
 
 
@@ -107,7 +123,7 @@ def _contrast(found: Findings) -> tuple[str, str, str] | None:
     if found.halves is None or found.halves.contrast is None:
         return None
     told = "of structures after denoising, as a share of that which two halves of the views agree on before it"
-    return "Contrast, by halves", share(found.halves.contrast), f"{told}; 100 % changed nothing."
+    return "Contrast, by halves", part(found.halves.contrast), f"{told}; 100 % changed nothing."
 
 
 def _resolution(found: Findings, lengths: Lengths) -> tuple[str, str, str] | None:
@@ -124,7 +140,9 @@ def _residual(found: Findings, limits: dict[str, float]) -> tuple[str, str, str]
     one = found.residual
     if one is None:
         return None
-    blur = "the scan shows no edges above its noise to measure blur by"
+    blur = (
+        "the two halves of the views agree on no edges above their noise and streaks, so that blur cannot be measured"
+    )
     if one.blur is not None:
         done = "blurred" if one.blur > 0 else "sharpened"
         blur = f"edges {done} by {figure(abs(one.blur))} pixels (limit {figure(limits.get('blur'))} of blur)"

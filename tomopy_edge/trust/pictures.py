@@ -28,6 +28,9 @@ REACH = 99.5
 KINDS = ("raw", "denoised", "residual", "contradiction", "signs")
 """The pictures of a slice, by the end of their names."""
 
+BOTH = 2
+"""Signs of structure in what was taken away, of which one alone is not painted."""
+
 VEIL = 0.75
 """How much of the slice's grey a mark covers where it is strongest."""
 
@@ -57,7 +60,7 @@ def draw_pictures(output: Path, row: int, looked: Looked, ncore: int = 1) -> Non
 
     Raw and denoised share one grey range. What was taken away is blue where that is less attenuation, red where it is
     more. Over the denoised slice lie, in red, places where the scan shows more attenuation than the slice and, in blue,
-    less (`contradiction`), and in red what in the residual looks like structure (`signs`).
+    less (`contradiction`), and in red where both signs of structure are in the residual (`signs`).
     """
     from PIL import Image
 
@@ -89,7 +92,9 @@ def _painters(looked: Looked) -> dict[str, Callable[[], NDArray[np.uint8]]]:
         strength = np.sign(over) * np.clip(2 * np.abs(over) - 1, 0, 1)
         painters["contradiction"] = partial(_marked, background, strength.astype(np.float32))
     if looked.signs is not None:
-        painters["signs"] = partial(_marked, background, _shrunk(looked.signs) / 2)
+        # As the check counts: one sign alone flags nothing.
+        both = (looked.signs >= BOTH).astype(np.float32)
+        painters["signs"] = partial(_marked, background, _strongest(both))
     return painters
 
 

@@ -45,7 +45,7 @@ class Residual:
         of noise
     flagged : share of the slice where both agree
     blur : standard deviation, pixels, of the blur that took as much from the edges, negative where they were sharpened;
-        None where the scan shows no edges above its noise
+        None where the halves agree on no edges above their noise and streaks
     """
 
     louder: float
