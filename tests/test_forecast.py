@@ -283,14 +283,32 @@ def test_a_time_is_that_of_all_slices_and_its_range_is_honest():
 
 def test_the_time_is_tried_beside_the_output_and_leaves_nothing(recipe, scan_file, tmp_path, monkeypatch):
     seen = []
-    settle = pace_module.settle
-    monkeypatch.setattr(pace_module, "settle", lambda *given: seen.append([*tmp_path.iterdir()]) or settle(*given))
+    settle_on = pace_module.settle_on
+    monkeypatch.setattr(
+        pace_module, "settle_on", lambda *given: seen.append([*tmp_path.iterdir()]) or settle_on(*given)
+    )
     with open_scan(scan_file) as scan:
         took = foretell_time(recipe(), scan, tmp_path / "new" / "slices", nchunk=2)
     assert took.rows == 7
     assert 0 < took.least <= took.seconds <= took.most
     assert any(path.name.startswith(".tomopy-edge-check") for path in seen[0])
     assert [path.name for path in tmp_path.iterdir()] == ["raw"]
+
+
+def test_rows_that_a_run_would_leave_out_do_not_keep_it_from_being_foretold(
+    recipe, scan_file, tmp_path, monkeypatch, caplog
+):
+    monkeypatch.setattr("tomopy_edge.chunk_size.SAMPLE_ROWS", 1)
+    with h5py.File(scan_file, "r+") as file:
+        file["exchange/data_white"][:, 3] = 0
+    with open_scan(scan_file) as scan:
+        took = foretell_time(recipe(), scan, tmp_path / "slices", nchunk=2)
+    assert took.rows == 7
+    assert [message.split(": normalize: in row 3")[0] for message in caplog.messages if "in row 3" in message] == [
+        "the recipe cannot be settled on rows 3 to 3",
+        caplog.messages[-1],
+    ]
+    assert caplog.messages[-1].endswith("a run goes on with the other rows")
 
 
 def test_no_more_rows_are_tried_than_there_is_time_for(recipe, scan_file, tmp_path, monkeypatch):

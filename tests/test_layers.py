@@ -22,7 +22,7 @@ LAYERS = [
     {"builtin"},
     {"plugins", "recipe"},
     {"pipeline", "report"},
-    {"chunk_size", "page"},
+    {"chunk_size", "page", "settling"},
     {"begun", "record", "training"},
     {"there"},
     {"rows_left"},

@@ -15,11 +15,11 @@ from tomopy_edge.begun import Begun, read_begun, worth
 from tomopy_edge.catalogue import Catalogue
 from tomopy_edge.chunk_size import rows_at_once, samples_in, side_by_side
 from tomopy_edge.cluster_options import ClusterOptions
-from tomopy_edge.errors import DataError, OutputError, RecipeError, ScanLostError
+from tomopy_edge.errors import OutputError, RecipeError
 from tomopy_edge.job import Job, at_least_one, available_cores
 from tomopy_edge.memory import free_memory, spare_memory
 from tomopy_edge.output import default_output, expect_room, output_folder
-from tomopy_edge.pipeline import Span, settle
+from tomopy_edge.pipeline import Span
 from tomopy_edge.plugins import load_catalogue
 from tomopy_edge.progress import track, watched
 from tomopy_edge.readers import ArrayScan, ScanFile, open_scan
@@ -27,6 +27,7 @@ from tomopy_edge.recipe import Recipe, parse_recipe, read_recipe
 from tomopy_edge.record import Picked, note_earlier, tally_kept, write_record
 from tomopy_edge.report import Report, make_report
 from tomopy_edge.rows_left import Failure, Make, rows_here
+from tomopy_edge.settling import settle_on
 from tomopy_edge.stages.read import ENTRY as READ
 from tomopy_edge.stages.read import RowRange, angles_taken, wanted_rows
 from tomopy_edge.stages.trust import ENTRY as TRUST
@@ -253,25 +254,9 @@ def _settled(recipe: Recipe, source: ScanFile, span: Span, job: Job) -> Recipe:
     if begun is not None:
         begun.expect_same(recipe, source, span, folder)
         return begun.recipe(job.catalogue)
-    settled = _settled_on(recipe, samples_in(span, source.angles, source.columns), job)
+    settled = settle_on(recipe, samples_in(span, source.angles, source.columns), job)
     Begun.of(recipe, settled, source, span).write(folder)
     return settled
-
-
-def _settled_on(recipe: Recipe, samples: Sequence[tuple[int, int]], job: Job) -> Recipe:
-    """Settle a recipe on the first of some samples of rows that will do, or raise why the first one does not."""
-    first: DataError | None = None
-    for sample in samples:
-        log.info("settling the recipe on rows %d to %d", sample[0], sample[1] - 1)
-        try:
-            return settle(recipe, RowRange(*sample), job)
-        except ScanLostError:
-            raise
-        except DataError as error:
-            first = first or error
-            log.warning("the recipe cannot be settled on rows %d to %d: %s", sample[0], sample[1] - 1, error)
-    assert first is not None, "there is a sample"  # noqa: S101 - the middle of the scan
-    raise first
 
 
 def _folder(job: Job) -> Path:

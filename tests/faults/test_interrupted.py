@@ -29,7 +29,7 @@ def test_ctrl_c_ends_a_run_which_says_how_to_go_on(run, at_fault, made_whole, ke
 
 @pytest.mark.parametrize(
     "place",
-    ["tomopy_edge.run_scan.settle", "tomopy_edge.record.contact_sheet", "tomopy_edge.output._put_in_place"],
+    ["tomopy_edge.settling.settle", "tomopy_edge.record.contact_sheet", "tomopy_edge.output._put_in_place"],
 )
 def test_ctrl_c_at_the_beginning_and_at_the_end_loses_nothing(
     run, made_whole, kept, undisturbed, tmp_path, breaks, place

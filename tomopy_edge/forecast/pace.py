@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 import time
 from collections.abc import Generator, Iterator
@@ -13,19 +14,23 @@ from pathlib import Path
 from typing import Any, cast
 
 from tomopy_edge.catalogue import Catalogue
-from tomopy_edge.chunk_size import sample_rows
+from tomopy_edge.chunk_size import samples_in
+from tomopy_edge.errors import DataError, ScanLostError
 from tomopy_edge.forecast import Plan, ahead_of, there
 from tomopy_edge.job import Job, Tally
-from tomopy_edge.pipeline import Span, settle, stream
+from tomopy_edge.pipeline import Span, stream
 from tomopy_edge.readers import ScanFile
 from tomopy_edge.readers.row_reader import SCRATCH_RATE
 from tomopy_edge.recipe import Recipe
 from tomopy_edge.record import Picked
+from tomopy_edge.settling import settle_on
 from tomopy_edge.stages.read import RowRange, even_chunks
 from tomopy_edge.stages.trust import ENTRY as TRUST
 from tomopy_edge.trust.rows import examined_rows
 from tomopy_edge.writers.failures import told
 from tomopy_edge.writers.ledger import Ledger
+
+log = logging.getLogger(__name__)
 
 TRIED_ROWS = 8
 """Rows at once, at most, with which the time of a run is tried."""
@@ -120,12 +125,12 @@ def foretell_time(
             ledger=ledger,
             overlap=plan.means.overlap and plan.rows > plan.chunk,
         )
-        sample = RowRange(*sample_rows(plan.span, scan.angles, scan.columns))
+        samples = samples_in(plan.span, scan.angles, scan.columns)
         start = time.perf_counter()
         with recipe.blocks[0].entry.open(recipe.blocks[0].options, job) as step:
-            step.apply(sample)
+            step.apply(RowRange(*samples[0]))
         reading = time.perf_counter() - start
-        settled = settle(recipe, sample, job)
+        settled = settle_on(recipe, samples, job)
         settling = time.perf_counter() - start
         plain = Recipe(tuple(block for block in settled.blocks if block.entry is not TRUST))
         ends, drawing = _tried(plain, tried, rows, job, budget)
@@ -161,10 +166,17 @@ def _tried(settled: Recipe, span: Span, chunk: int, job: Job, budget: float) -> 
             ends.append(_End(time.perf_counter() - start, len(made.slices)))
 
     chunks = partial(even_chunks, chunk=chunk)
-    with closing(cast("Generator[Any, None, None]", stream(settled, chunks, span, job, observe))) as flow:
-        for _ in flow:
-            if len(ends) > 1 and ends[-1].seconds > budget:
-                break
+    try:
+        with closing(cast("Generator[Any, None, None]", stream(settled, chunks, span, job, observe))) as flow:
+            for _ in flow:
+                if len(ends) > 1 and ends[-1].seconds > budget:
+                    break
+    except ScanLostError:
+        raise
+    except DataError as error:
+        if not ends:
+            raise
+        log.warning("%s; a run goes on with the other rows", error)
     start = time.perf_counter()
     picked.draw(Path(job.output or "") / "contact_sheet.png", job.scan)
     return ends, time.perf_counter() - start
@@ -175,14 +187,14 @@ def _examining(settled: Recipe, tried: Span, plan: Plan, job: Job) -> float:
     chosen = next((block.options for block in settled.blocks if block.entry is TRUST), None)
     if chosen is None:
         return 0.0
-    middle = (tried.first + tried.last) // 2
-    # Nothing is written: the rows that were tried lie there.
+    # The first row could be made. Nothing is written: the rows that were tried lie there.
+    row = tried.first
     unwritten = Recipe(settled.blocks[:-1])
     took = []
     for _ in range(2):
         # The second time, tables are made and kernels compiled.
-        one = replace(job, rows=(middle, middle + 1), tally=Tally())
-        for _ in stream(unwritten, partial(even_chunks, chunk=2), Span(middle, middle + 1, tried.rows), one):
+        one = replace(job, rows=(row, row + 1), tally=Tally())
+        for _ in stream(unwritten, partial(even_chunks, chunk=2), Span(row, row + 1, tried.rows), one):
             pass
         took.append(one.tally.seconds[TRUST.name]["total"])
     many = len(examined_rows(plan.span.first, plan.span.last, chosen.every))

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
 from tomopy_edge.chunk_size import samples_in
-from tomopy_edge.errors import DataError, ScanLostError
+from tomopy_edge.errors import DataError
 from tomopy_edge.job import Job
-from tomopy_edge.pipeline import Span, settle
+from tomopy_edge.pipeline import Span
 from tomopy_edge.readers import ScanFile
 from tomopy_edge.recipe import Recipe, parse_recipe
+from tomopy_edge.settling import settle_on
 from tomopy_edge.stages.find_center import ENTRY as FIND_CENTER
-from tomopy_edge.stages.read import RowRange
 from tomopy_edge.sweeps.results import Result
 from tomopy_edge.sweeps.values import MOST
-
-log = logging.getLogger(__name__)
 
 NEAR = 0.1
 """Share of the centres tried that is near the end of them, and by which the sharpest raw and denoised slices may be
@@ -42,18 +39,8 @@ def found_axis(stages: list[dict[str, Any]], scan: ScanFile, rows: tuple[int, in
     recipe = parse_recipe(stages, job.catalogue, source="the flags of recon")
     names = [block.entry.name for block in recipe.blocks]
     until = names.index(FIND_CENTER.name) + 1
-    first: DataError | None = None
-    for sample in samples_in(Span(*rows, scan.rows), scan.angles, scan.columns):
-        log.info("looking for the axis on rows %d to %d", sample[0], sample[1] - 1)
-        try:
-            return float(settle(Recipe(recipe.blocks[:until]), RowRange(*sample), job).blocks[-1].options.center)
-        except ScanLostError:
-            raise
-        except DataError as error:
-            first = first or error
-            log.warning("the axis cannot be found on rows %d to %d: %s", sample[0], sample[1] - 1, error)
-    assert first is not None, "there is a sample"  # noqa: S101 - the middle of the rows
-    raise first
+    samples = samples_in(Span(*rows, scan.rows), scan.angles, scan.columns)
+    return float(settle_on(Recipe(recipe.blocks[:until]), samples, job).blocks[-1].options.center)
 
 
 def centers_around(guess: float, width: float, step: float, columns: int) -> list[float]:
