@@ -16,8 +16,10 @@ from tomopy_edge.errors import ModelError
 from tomopy_edge.networks.litert import LiteRT
 from tomopy_edge.plugins import load_catalogue, make_manager
 
-# A shell has what it runs in the background ignore ctrl-C, and so would the commands that tests interrupt.
+# A shell has what it runs in the background ignore ctrl-C, and `nohup` the end of the terminal; so would the commands
+# that tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # `make test` draws the same cases each time: what it says of a change is due to that change. `make fuzz` draws others.
 settings.register_profile("same", derandomize=True)
