@@ -217,3 +217,8 @@ class Job:
     ledger: Any = None
     overlap: bool = False
     before: tuple[Any, ...] = ()
+
+
+def told_of_counts(counts: Mapping[str, Mapping[str, int]]) -> list[str]:
+    """Return the counts of a tally, or of a report, in a line each."""
+    return [f"{stage}: {number} {what}" for stage, counted in counts.items() for what, number in counted.items()]

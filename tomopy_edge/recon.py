@@ -15,7 +15,7 @@ from tomopy_edge.catalogue import Catalogue
 from tomopy_edge.chunk_size import rows_at_once, sample_rows
 from tomopy_edge.data import Float32, Float64, Sinograms
 from tomopy_edge.errors import DataError
-from tomopy_edge.job import Job, Tally, at_least_one, available_cores
+from tomopy_edge.job import Job, Tally, at_least_one, available_cores, told_of_counts
 from tomopy_edge.memory import free_memory, spare_memory
 from tomopy_edge.networks.manifest import open_model
 from tomopy_edge.networks.runtimes import AUTO, partner_for
@@ -171,9 +171,8 @@ def _expect_line_integrals(scan: ArrayScan, sample: Any, job: Job) -> None:
 
 def _tell(tally: Tally) -> None:
     """Have the log warn of what was clipped or replaced."""
-    for stage, counted in tally.counts.items():
-        for what, number in counted.items():
-            log.warning("%s: %d %s", stage, number, what)
+    for line in told_of_counts(tally.counts):
+        log.warning(line)
 
 
 def _line_integrals(scan: ArrayScan, first: int, last: int) -> Sinograms:

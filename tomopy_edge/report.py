@@ -11,7 +11,7 @@ from statistics import median
 from typing import Any
 
 from tomopy_edge.installed import Installed
-from tomopy_edge.job import Tally, available_cores
+from tomopy_edge.job import Tally, available_cores, told_of_counts
 from tomopy_edge.notebook import report_html
 from tomopy_edge.processor import board_name, processor_name
 from tomopy_edge.recipe import Recipe
@@ -72,9 +72,7 @@ class Report:
 
     def lines(self) -> list[str]:
         """Return the report in a few lines for people: what was changed, then what took how long."""
-        lines = [
-            f"{stage}: {number} {what}" for stage, counted in self.counts.items() for what, number in counted.items()
-        ]
+        lines = told_of_counts(self.counts)
         lines += [f"{stage}: {sentence}" for stage, sentences in self.notes.items() for sentence in sentences]
         parts = ", ".join(f"{stage} {parts['total'] * 1e3:.0f} ms" for stage, parts in self.timings.items())
         made = f"{self.slices[0]} slice{'s' * (self.slices[0] != 1)}"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tomopy_edge.catalogue import Catalogue
 from tomopy_edge.cli import VERBS
-from tomopy_edge.cli.scan_options import SOME_FAILED, positive
+from tomopy_edge.cli.scan_options import SOME_FAILED, overrides_of, positive
 from tomopy_edge.errors import DataError
 from tomopy_edge.output import default_output, expect_free, expect_room
 from tomopy_edge.plugins import load_catalogue
@@ -69,8 +69,7 @@ UNTRIED = "not tried on the scan: what does not suit it, such as an axis beside 
 def run(args: argparse.Namespace) -> int:
     """Print the recipe as it was understood, what it would make of the scan, and what that would take."""
     catalogue = load_catalogue()
-    rows = [] if args.rows is None else [f"read.rows=[{args.rows[0]}, {args.rows[1]}]"]
-    variants = read_variants(args.recipe, catalogue, [*args.overrides, *rows])
+    variants = read_variants(args.recipe, catalogue, overrides_of(args))
     recipe = variants.each[0].recipe
     expect_whole(recipe)
     if variants.axes:

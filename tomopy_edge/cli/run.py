@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 
 from tomopy_edge.cli import VERBS
-from tomopy_edge.cli.scan_options import add_output_flags, run_and_tell
+from tomopy_edge.cli.scan_options import add_output_flags, overrides_of, run_and_tell
 from tomopy_edge.cli.sweeping import make_sweep, tell_sweep
 from tomopy_edge.plugins import load_catalogue
 from tomopy_edge.sweeps.variants import read_variants
@@ -47,8 +47,7 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the recipe, or make the sweep that stands in it; print what was done."""
     catalogue = load_catalogue()
-    rows = [] if args.rows is None else [f"read.rows=[{args.rows[0]}, {args.rows[1]}]"]
-    variants = read_variants(args.recipe, catalogue, [*args.overrides, *rows])
+    variants = read_variants(args.recipe, catalogue, overrides_of(args))
     if not variants.axes:
         return run_and_tell(args, variants.each[0].recipe, args.scan, catalogue)
     swept = make_sweep(args, variants, args.scan, catalogue)

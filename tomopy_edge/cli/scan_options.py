@@ -59,6 +59,12 @@ def add_manner_flags(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def overrides_of(args: argparse.Namespace) -> list[str]:
+    """Return what `--set` and `--rows` change of a recipe; `--rows` wins."""
+    rows = [] if args.rows is None else [f"read.rows=[{args.rows[0]}, {args.rows[1]}]"]
+    return [*args.overrides, *rows]
+
+
 def positive(text: str) -> int:
     """Return `text` as a whole number above 0, for argparse."""
     number = int(text)

@@ -96,8 +96,7 @@ def _replace(sinogram: Float32, angle: int, size: int, total: Float32, threshold
         mean = total[i] / np.float32(NEIGHBOURS)
         mean = mean if mean != 0 else np.float32(1)
         exceeds = line[i] / mean - np.float32(1) > threshold
-        if exceeds and not _stands_alone(sinogram, angle, i, size, np.float32(1) + threshold / np.float32(2)):
-            exceeds = False
+        exceeds = exceeds and _stands_alone(sinogram, angle, i, size, np.float32(1) + threshold / np.float32(2))
         cleaned[i] = mean if exceeds else line[i]
         replaced += exceeds
     return replaced

@@ -84,7 +84,7 @@ def told_of_centers(results: Sequence[Result], best: Result) -> list[str]:
     final = max(made, key=lambda result: sum(picture.final.sharpness for picture in result.pictures))
     if final is not best:
         lines.append(f"sharpest denoised slice: centre {final.labels[0]}")
-    places = [next(n for n, one in enumerate(made) if one is sharpest) for sharpest in (best, final)]
+    places = [made.index(sharpest) for sharpest in (best, final)]
     reach = int(NEAR * (len(made) - 1))
     if len(made) > 1 and not reach < places[0] < len(made) - 1 - reach:
         at = "at" if places[0] in {0, len(made) - 1} else "near"
