@@ -7,8 +7,9 @@ import select
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from types import FrameType
 
 ASKED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -20,6 +21,9 @@ GRACE = 10.0
 TWICE = 1.0
 """Seconds after which a second signal says that the user waits no longer. Sooner, it is the same one: a terminal and
 what runs in it both send ctrl-C."""
+
+AGAIN = 0.2
+"""Seconds after which the main thread, which has not taken note of a signal, is sent it again."""
 
 GIVEN_UP = (
     "tomopy-edge: stopped, without waiting for what does not come back; slices that a run wrote until then are kept, "
@@ -47,47 +51,64 @@ def exit_code(stop: KeyboardInterrupt) -> int:
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """Raise an `Asked` inside where a signal other than ctrl-C asks to end.
+    """Raise an `Asked`, or a `KeyboardInterrupt` at ctrl-C, inside where a signal asks to end.
 
-    A signal reaches Python code alone. Where that waits for a library or a disk that never comes back, the process is
-    ended as by `kill -9`: after some seconds, or at the second signal. In other threads than the main one, which hear
-    no signals, nothing is changed, nor is what a user ignores, as `nohup` does.
+    It is raised once: what is being tidied up then is not ended by a signal that comes twice. A signal reaches Python
+    code alone. Where that waits for a library or a disk that never comes back, the process is ended as by `kill -9`:
+    after some seconds, or at the second signal. In other threads than the main one, which hear no signals, nothing is
+    changed, nor is what a user ignores, as `nohup` does.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    taken = [number for number in ASKED if signal.getsignal(number) is signal.SIG_DFL]
+    before = {number: signal.getsignal(number) for number in ASKED}
+    taken = [number for number in ASKED if before[number] in (signal.SIG_DFL, signal.default_int_handler)]
     heard, told = os.pipe()
     os.set_blocking(told, False)
-    before = signal.set_wakeup_fd(told, warn_on_full_buffer=False)
+    wakeup = signal.set_wakeup_fd(told, warn_on_full_buffer=False)
+    noted: list[int] = []
     for number in taken:
-        signal.signal(number, _ask)
-    threading.Thread(target=_watch, args=(heard,), name="stopping", daemon=True).start()
+        signal.signal(number, partial(_ask, noted))
+    threading.Thread(target=_watch, args=(heard, noted, taken), name="stopping", daemon=True).start()
     try:
         yield
     finally:
         for number in taken:
-            signal.signal(number, signal.SIG_DFL)
-        signal.set_wakeup_fd(before)
+            signal.signal(number, before[number])
+        signal.set_wakeup_fd(wakeup)
         os.close(told)
 
 
-def _ask(number: int, _frame: FrameType | None) -> None:
-    raise Asked(number)
+def _ask(noted: list[int], number: int, _frame: FrameType | None) -> None:
+    if noted:
+        return
+    noted.append(number)
+    raise KeyboardInterrupt if number == signal.SIGINT else Asked(number)
 
 
-def _watch(heard: int) -> None:
+def _watch(heard: int, noted: Sequence[int], taken: Collection[int]) -> None:
     """End the process unless it does so itself in time; `heard` has the numbers of signals, and ends with the block."""
-    first, begun = 0, 0.0
+    first, begun, own = 0, 0.0, False
     while True:
-        left = max(GRACE + begun - time.monotonic(), 0) if first else None
+        since = time.monotonic() - begun
+        unheard = first in taken and not noted and not own and since < TWICE
+        left = None if not first else AGAIN if unheard else max(GRACE - since, 0)
         late = not select.select([heard], [], [], left)[0]
+        if late and unheard:
+            # A signal that comes right before the main thread waits for something wakes nothing: Python notes it down,
+            # and looks at what it noted when it waits no longer.
+            if not noted:
+                own = True
+                signal.pthread_kill(threading.main_thread().ident or 0, first)
+            continue
         number = b"" if late else os.read(heard, 1)
         if not late and not number:
             os.close(heard)
             return
-        if late or (first and number[0] in ASKED and time.monotonic() - begun > TWICE):
+        if own and number[:1] == bytes([first]):
+            own = False
+        elif late or (first and number[0] in ASKED and time.monotonic() - begun > TWICE):
             os.write(2, GIVEN_UP.encode())
             os._exit(128 + first)
-        if not first and number[0] in ASKED:
+        elif not first and number[0] in ASKED:
             first, begun = number[0], time.monotonic()
