@@ -209,11 +209,15 @@ def test_where_none_agrees_that_is_an_error_that_names_each(runtime):
         chosen(runtime("one", off=5), runtime("other", off=-5))
 
 
-def test_a_slow_machine_is_not_kept_busy_for_long(runtime, monkeypatch):
-    monkeypatch.setattr(choice, "SPENT", 0.0)
-    start = time.perf_counter()
-    assert chosen(runtime("slow", 0.2), runtime("quick", 0.1))[0] == "quick"
-    assert time.perf_counter() - start < 0.2 * 3 + 0.1 * 3
+@pytest.mark.parametrize(("spent", "rounds"), [(0.0, 1), (60.0, choice.ROUNDS)])
+def test_a_slow_machine_is_not_kept_busy_for_long(runtime, monkeypatch, spent, rounds):
+    asked = []
+    infer = Slow.infer
+    monkeypatch.setattr(Slow, "infer", lambda self, tiles: (asked.append(self.seconds), infer(self, tiles))[1])
+    monkeypatch.setattr(choice, "SPENT", spent)
+    assert chosen(runtime("slow", 0.02), runtime("quick", 0.001))[0] == "quick"
+    # Once more than there are rounds: each one's answer is compared before.
+    assert asked == [0.02, 0.001, *[0.02, 0.001] * rounds]
 
 
 def test_what_another_program_slows_down_in_most_rounds_is_not_taken_for_slow(runtime):
