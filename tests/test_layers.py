@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parents[1] / "tomopy_edge"
 LAYERS = [
     {"notebook"},
     {"ahead", "codes", "compiler", "errors", "version", "shipped", "system_files", "text_table", "yaml_text"},
-    {"data", "installed", "memory", "options", "processor", "progress", "strict", "tomopy_library"},
+    {"data", "installed", "memory", "options", "processor", "progress", "strict", "tomopy_library", "yaml_file"},
     {"backend", "cluster_options", "job", "tomopy_chunks"},
     {"hookspecs"},
     {"catalogue", "row_check"},

@@ -106,6 +106,27 @@ def test_a_recipe_that_cannot_be_read_says_so(tmp_path, catalogue):
         read_recipe(tmp_path / "broken.yaml", catalogue)
 
 
+def test_a_recipe_that_is_not_there_is_looked_for_under_names_like_it(tmp_path, catalogue):
+    (tmp_path / "tooth.yaml").write_text("- read")
+    (tmp_path / "tooth.h5").write_bytes(b"")
+    for wrong, right in (("tooth.yml", "tooth.yaml"), ("toth.yaml", "tooth.yaml"), ("quikstart", "quickstart")):
+        with pytest.raises(RecipeError, match=f"No such file or directory; did you mean '{right}'"):
+            read_recipe(tmp_path / wrong, catalogue)
+    for wrong in ("rock.yaml", "nowhere/tooth.yaml"):
+        with pytest.raises(RecipeError, match=r"No such file or directory$"):
+            read_recipe(tmp_path / wrong, catalogue)
+    with pytest.raises(RecipeError, match=r"Is a directory$"):
+        read_recipe(tmp_path, catalogue)
+    with pytest.raises(RecipeError, match=r"File name too long$"):
+        read_recipe(tmp_path / ("long" * 100), catalogue)
+
+
+def test_a_scan_in_place_of_a_recipe_is_told_where_the_recipe_stands(tmp_path, catalogue):
+    (tmp_path / "scan.h5").write_bytes(b"\x89HDF\r\n\x1a\n")
+    with pytest.raises(RecipeError, match="is not text, as YAML is; a recipe is named before the scan"):
+        read_recipe(tmp_path / "scan.h5", catalogue)
+
+
 def test_yaml_that_would_run_code_is_refused(tmp_path, catalogue):
     path = tmp_path / "evil.yaml"
     path.write_text("- read: !!python/object/apply:os.system ['true']")

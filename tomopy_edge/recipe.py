@@ -30,7 +30,8 @@ from tomopy_edge.errors import EdgeError, PluginError, RecipeError, did_you_mean
 from tomopy_edge.hookspecs import Choice, StageEntry
 from tomopy_edge.shipped import shipped
 from tomopy_edge.strict import StrictError, read_strictly, to_plain
-from tomopy_edge.yaml_text import LARGEST, Sweep, SweepRange, load_yaml
+from tomopy_edge.yaml_file import read_yaml
+from tomopy_edge.yaml_text import Sweep, SweepRange, load_yaml
 
 Named = list[tuple[str, dict[str, Any]]]
 """Stages by name, with their options as plain data."""
@@ -96,17 +97,7 @@ def read_recipe(path: Path, catalogue: Catalogue, overrides: Iterable[str] = ())
 
 def read_plain(path: Path) -> Any:
     """Return what a recipe's file holds as plain data, or raise a `RecipeError`; see `read_recipe`."""
-    try:
-        if not path.exists() and (shipped("recipes") / f"{path}.yaml").is_file():
-            path = shipped("recipes") / f"{path}.yaml"
-        with path.open(encoding="utf-8") as file:
-            # No more than tells that it is too long: it may be a scan.
-            return load_yaml(file.read(LARGEST + 1))
-    except OSError as error:
-        hint = did_you_mean(path.stem, _shipped_names())
-        raise RecipeError(str(path), [f"cannot be read: {error.strerror}{hint}"]) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise RecipeError(str(path), [f"not YAML: {' '.join(str(error).split())}"]) from None
+    return read_yaml(path, {file.stem: file for file in shipped("recipes").glob("*.yaml")})
 
 
 def parse_recipe(raw: Any, catalogue: Catalogue, *, source: str = "recipe", overrides: Iterable[str] = ()) -> Recipe:
@@ -195,10 +186,6 @@ def _cluster(named: Named, faults: list[str]) -> ClusterOptions | None:
     except StrictError as error:
         faults.extend(error.faults)
         return None
-
-
-def _shipped_names() -> list[str]:
-    return [path.stem for path in shipped("recipes").glob("*.yaml")]
 
 
 def _name_and_options(item: Any, number: int, faults: list[str]) -> tuple[str, dict[str, Any]] | None:

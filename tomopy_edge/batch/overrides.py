@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from tomopy_edge.catalogue import Catalogue
 from tomopy_edge.errors import RecipeError, did_you_mean
 from tomopy_edge.output import default_output
 from tomopy_edge.recipe import Recipe, parse_recipe, read_plain
-from tomopy_edge.yaml_text import LARGEST, load_yaml
+from tomopy_edge.yaml_file import read_yaml
 
 SUFFIX = ".yaml"
 
@@ -113,7 +111,7 @@ def own_of(scan: Path, folder: Path | None, stages: Sequence[str]) -> Own:
     # What describes a scan of images says nothing of a recipe.
     if not path.is_file() or path.resolve() == scan.resolve():
         return Own()
-    raw = _raw(path)
+    raw = read_yaml(path)
     if isinstance(raw, list) and folder is None:
         raise RecipeError(
             str(path),
@@ -138,16 +136,6 @@ def own_of(scan: Path, folder: Path | None, stages: Sequence[str]) -> Own:
     if faults:
         raise RecipeError(str(path), faults)
     return Own(path, tuple(changes))
-
-
-def _raw(path: Path) -> Any:
-    try:
-        with path.open(encoding="utf-8") as file:
-            return load_yaml(file.read(LARGEST + 1))
-    except OSError as error:
-        raise RecipeError(str(path), [f"cannot be read: {error.strerror}"]) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise RecipeError(str(path), [f"not YAML: {' '.join(str(error).split())}"]) from None
 
 
 def _changes(place: str, options: Mapping[Any, Any], faults: list[str]) -> Iterator[str]:
