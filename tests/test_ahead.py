@@ -47,7 +47,10 @@ def test_no_more_is_made_ahead_than_may_wait(most):
     made = []
     with ahead(things(20, made), most) as flow:
         next(flow)
-        time.sleep(0.3)
+        until = time.monotonic() + 30
+        while len(made) < 1 + most + 1 and time.monotonic() < until:
+            time.sleep(0.01)
+        time.sleep(0.2)
         # The one that was taken, those that wait, and the one that waits to wait.
         assert len(made) == 1 + most + 1
 

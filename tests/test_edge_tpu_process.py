@@ -99,12 +99,12 @@ def test_a_process_that_was_killed_for_its_memory_says_so():
     ids=["fits_the_line", "does_not"],
 )
 def test_a_stick_that_locks_up_is_given_up(machine, path, told):
-    machine.setattr(edge_tpu_process, "PATIENCE", 2.0)
+    machine.setattr(edge_tpu_process, "PATIENCE", 6.0)
     stick = opened(path)
     child = stick._process.child
     os.kill(stick.pid, signal.SIGSTOP)
     for _ in range(2):
-        with pytest.raises(BackendError, match=rf"the Edge TPU usb:0 {told} 2 seconds; unplug it and plug it in again"):
+        with pytest.raises(BackendError, match=rf"the Edge TPU usb:0 {told} 6 seconds; unplug it and plug it in again"):
             stick.infer(tiles_for(stick))
     stick.close()
     assert child.returncode == -signal.SIGKILL

@@ -16,14 +16,19 @@ from tomopy_edge.networks.edge_tpu_sticks import Sticks
 class Scripted(Backend):
     """A device that answers every tile with its first channel, until it is lost."""
 
-    def __init__(self, lasts=10**6, takes=0.0, batch=1, fault=BackendError):
+    def __init__(self, lasts=10**6, takes=0.0, batch=1, fault=BackendError, after=None):
         super().__init__(Ends((batch, 2, 2, 3)), "scripted")
         self.lasts, self.takes, self.fault = lasts, takes, fault
         self.answered = self.freed = 0
+        self.after, self.begun, self.lost = after, threading.Event(), threading.Event()
 
     def _run(self, batch):
+        self.begun.set()
+        if self.after is not None:
+            assert self.after.wait(30)
         threading.Event().wait(self.takes)
         if self.answered == self.lasts:
+            self.lost.set()
             raise self.fault("the Edge TPU is lost: its process ended by SIGABRT")
         self.answered += 1
         return batch[..., 0]
@@ -57,7 +62,8 @@ def test_every_tile_is_answered_in_its_place_whichever_devices_are_lost_and_when
 
 
 def test_devices_share_the_tiles_and_a_slow_one_holds_up_none():
-    slow, fast = Scripted(takes=0.02), Scripted(takes=0.001)
+    slow = Scripted(takes=0.02)
+    fast = Scripted(takes=0.001, after=slow.begun)
     network, notes = opened(slow, fast)
     tiles = tiles_of(60)
     np.testing.assert_array_equal(network.infer(tiles), tiles[..., 0])
@@ -73,7 +79,8 @@ def test_every_device_has_a_batch_to_work_on():
 
 
 def test_the_tile_that_a_device_was_lost_with_is_answered_by_another_and_told(caplog):
-    poor, good, cpu = Scripted(lasts=3, takes=0.001), Scripted(takes=0.001), Scripted()
+    poor, cpu = Scripted(lasts=3), Scripted()
+    good = Scripted(after=poor.lost)
     network, notes = opened(poor, good, cpu=cpu)
     tiles = tiles_of(20)
     np.testing.assert_array_equal(network.infer(tiles), tiles[..., 0])
@@ -106,7 +113,8 @@ def test_when_no_device_is_left_the_cpu_answers_the_rest():
 
 
 def test_a_lost_device_is_closed_and_not_asked_again():
-    poor, good = Scripted(lasts=0, takes=0.001), Scripted(takes=0.001)
+    poor = Scripted(lasts=0)
+    good = Scripted(after=poor.lost)
     network, notes = opened(poor, good)
     network.infer(tiles_of(4))
     network.infer(tiles_of(4))
@@ -130,7 +138,8 @@ def test_an_interrupted_run_has_its_devices_stop_after_the_tile_that_they_are_at
 
     class Interrupted:
         def result(self):
-            threading.Event().wait(0.05)
+            while not slow.answered:
+                threading.Event().wait(0.01)
             raise KeyboardInterrupt
 
     submit = network._threads.submit

@@ -15,10 +15,15 @@ def test_a_signal_that_did_not_wake_what_waits_is_sent_again(number, monkeypatch
     monkeypatch.setattr("tomopy_edge.cli.stopping.GRACE", 60)
     # What another thread is sent leaves the main one as a signal does that comes right before it begins to wait:
     # noted down, and asleep.
-    threading.Timer(0.1, lambda: signal.pthread_kill(threading.get_ident(), number)).start()
+    unseen = threading.Timer(0.1, lambda: signal.pthread_kill(threading.get_ident(), number))
+
+    def asleep():
+        unseen.start()
+        time.sleep(10)
+
     begun = time.monotonic()
     with pytest.raises(KeyboardInterrupt) as stop, stoppable():
-        time.sleep(10)
+        asleep()
     assert time.monotonic() - begun < 9
     assert exit_code(stop.value) == 128 + number
 

@@ -58,7 +58,7 @@ def test_kill_and_a_closed_terminal_end_a_run_as_ctrl_c_does(start, ended, made_
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_signals_at_random_moments_end_a_run_within_seconds(start, ended, made_whole, tmp_path, number):
+def test_signals_at_random_moments_have_a_run_end_by_itself(start, ended, made_whole, tmp_path, number):
     for moment in np.random.default_rng([SEED, number]).uniform(0, 0.5, MOMENTS):
         output = tmp_path / f"{moment:.3f}"
         process = start(output)
@@ -66,9 +66,8 @@ def test_signals_at_random_moments_end_a_run_within_seconds(start, ended, made_w
         assert "settling" in process.stderr.readline()
         time.sleep(moment)
         process.send_signal(number)
-        begun = time.monotonic()
         done = ended(process)
-        assert time.monotonic() - begun < 5
+        assert "without waiting" not in done.said
         assert (done.code, output.exists()) in {(0, True), (128 + number, False), (128 + number, True)}
         made_whole(output)
 
@@ -77,10 +76,9 @@ def test_a_denoiser_that_hangs_is_ended_by_ctrl_c(start, ended, made_whole, kept
     process = start(tmp_path / "out", fault="hangs@3")
     assert process.stdout.readline() == "hangs\n"
     process.send_signal(signal.SIGINT)
-    begun = time.monotonic()
     done = ended(process)
     assert done.code == 130
-    assert time.monotonic() - begun < 5
+    assert "without waiting" not in done.said
     assert "out.part: holds 4 slices; --resume goes on with it" in done.said
     assert kept(tmp_path / "out") == 4
     made_whole(tmp_path / "out")

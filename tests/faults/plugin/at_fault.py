@@ -18,6 +18,7 @@ import numpy as np
 
 import tomopy_edge
 from tomopy_edge import contact_sheet
+from tomopy_edge.cli import stopping
 from tomopy_edge.networks.edge_tpu_stick import Stick
 from tomopy_edge.networks.litert import check_graph, ends_in
 
@@ -25,6 +26,8 @@ FAULT, SMALL = "TOMOPY_EDGE_TEST_FAULT", "TOMOPY_EDGE_TEST_PANEL"
 
 if SMALL in os.environ:
     contact_sheet.SMALLEST_PANEL = int(os.environ[SMALL])
+    # A busy machine may be loading a compiler, which hears no signal, for longer than a user should have to wait.
+    stopping.GRACE = 25.0
 
 calls = count(1)
 """Numbers of the calls, from the start of the process or of a test on; a run of several streams goes on counting."""
