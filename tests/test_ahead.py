@@ -43,13 +43,11 @@ def test_things_come_in_order(most):
 
 
 @pytest.mark.parametrize("most", [1, 3])
-def test_no_more_is_made_ahead_than_may_wait(most):
+def test_no_more_is_made_ahead_than_may_wait(most, wait_until):
     made = []
     with ahead(things(20, made), most) as flow:
         next(flow)
-        until = time.monotonic() + 30
-        while len(made) < 1 + most + 1 and time.monotonic() < until:
-            time.sleep(0.01)
+        wait_until(lambda: len(made) >= 1 + most + 1)
         time.sleep(0.2)
         # The one that was taken, those that wait, and the one that waits to wait.
         assert len(made) == 1 + most + 1

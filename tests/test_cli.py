@@ -4,7 +4,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 import yaml
@@ -89,13 +88,11 @@ def test_each_fault_is_a_sentence_with_exit_code_2(recipe_file, scan_file, tmp_p
     assert not (tmp_path / "out").exists()
 
 
-def test_ctrl_c_halfway_removes_what_was_unfinished(recipe_file, scan_file, tmp_path):
+def test_ctrl_c_halfway_removes_what_was_unfinished(recipe_file, scan_file, tmp_path, wait_until):
     argv = [sys.executable, "-m", "tomopy_edge", "run", recipe_file, str(scan_file), "-o", str(tmp_path / "out")]
     argv += ["--set", "denoise.denoiser=non_local_means", "--set", "denoise.options.search=100"]
     process = subprocess.Popen(argv, stderr=subprocess.PIPE, text=True)  # noqa: S603 - our own command
-    deadline = time.monotonic() + 60
-    while not list(tmp_path.glob("out*")) and time.monotonic() < deadline:
-        time.sleep(0.05)
+    wait_until(lambda: list(tmp_path.glob("out*")), 60)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130

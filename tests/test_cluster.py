@@ -147,7 +147,7 @@ def test_where_every_worker_fails_the_run_ends_with_the_reason(scan, tmp_path, p
     assert [*tmp_path.iterdir()] == []
 
 
-def test_a_run_that_is_killed_is_gone_on_with_here_or_there(scan, whole, tmp_path):
+def test_a_run_that_is_killed_is_gone_on_with_here_or_there(scan, whole, tmp_path, wait_until):
     stages = tmp_path / "recipe.yaml"
     stages.write_text(json.dumps(recipe("hangs", tmp_path / "once")))
     words = ["run", stages, scan, "-o", tmp_path / "out", "--set"]
@@ -159,10 +159,8 @@ def test_a_run_that_is_killed_is_gone_on_with_here_or_there(scan, whole, tmp_pat
         return ledger.exists() and ledger.read_text() and len([*output.glob("*.tiff")]) >= ROWS // 2
 
     process = command(*words, "write.formats=[tiff,hdf5]", "--cluster", "--workers", 2)
-    until = time.monotonic() + WAIT
     # One worker hangs, and the other makes all others.
-    while time.monotonic() < until and not made():
-        time.sleep(0.05)
+    wait_until(made, WAIT)
     process.kill()
     process.wait(timeout=WAIT)
     there = len(ledger.read_text().splitlines())
@@ -256,7 +254,7 @@ def test_what_was_made_and_then_lost_is_heard_as_a_fault_and_what_was_called_off
     assert (told.piece, told.made.fault) == (8, "OSError: connection reset")
 
 
-def test_a_piece_that_waits_is_known_and_can_be_called_off(tmp_path):
+def test_a_piece_that_waits_is_known_and_can_be_called_off(tmp_path, wait_until):
     called_off = tmp_path / "called off"
 
     def slow(piece, _topic):
@@ -269,15 +267,12 @@ def test_a_piece_that_waits_is_known_and_can_be_called_off(tmp_path):
 
     with start.open_crew(ClusterOptions(workers=1)) as opened:
         crew = Slow(opened._client, more=False)
-        until = time.monotonic() + WAIT
-        while not crew.workers() and time.monotonic() < until:
-            time.sleep(0.05)
+        wait_until(crew.workers, WAIT)
         (worker,) = crew.workers()
         for number in range(3):
             crew.give(worker, Piece(Task("", None, 1), number, number, number + 1))
         # Given, not yet there: the scheduler is asked through another connection than it is told.
-        while not crew.waits(worker) and time.monotonic() < until:
-            time.sleep(0.05)
+        wait_until(lambda: crew.waits(worker), WAIT)
         assert crew.waits(worker)
         assert not crew.waits("tcp://127.0.0.1:1")
         crew.call_off(1)

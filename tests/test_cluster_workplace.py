@@ -1,6 +1,5 @@
 """What a worker keeps from piece to piece, and when it lets go of it."""
 
-import time
 from contextlib import contextmanager
 from types import SimpleNamespace
 
@@ -78,12 +77,10 @@ def test_a_piece_made_at_the_same_time_has_its_own_workplace(open_now, keeper):
     assert used(keeper, ONE) is first
 
 
-def test_a_worker_without_pieces_lets_go_of_all(open_now, keeper, monkeypatch):
+def test_a_worker_without_pieces_lets_go_of_all(open_now, keeper, monkeypatch, wait_until):
     monkeypatch.setattr(workplace, "SECONDS_KEPT", 0.05)
     used(keeper, ONE)
-    until = time.monotonic() + 10
-    while open_now and time.monotonic() < until:
-        time.sleep(0.01)
+    wait_until(lambda: not open_now, 10)
     assert open_now == []
 
 

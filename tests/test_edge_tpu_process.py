@@ -6,7 +6,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -175,7 +174,7 @@ def test_a_network_that_is_refused_does_not_end_the_process_of_another(machine):
     stick.close()
 
 
-def test_the_child_ends_when_its_parent_is_killed(machine):
+def test_the_child_ends_when_its_parent_is_killed(machine, wait_until):
     parent = (
         "import sys; from pathlib import Path; from tomopy_edge.networks.edge_tpu_process import join_process\n"
         "one = join_process('usb:0'); one.open(Path(sys.argv[1]), 1); print(one.child.pid, flush=True)\n"
@@ -186,9 +185,7 @@ def test_the_child_ends_when_its_parent_is_killed(machine):
     ) as ran:
         child = int(ran.stdout.readline())
         ran.kill()
-    until = time.monotonic() + 10
-    while _alive(child) and time.monotonic() < until:
-        time.sleep(0.05)
+    wait_until(lambda: not _alive(child), 10)
     assert not _alive(child)
 
 

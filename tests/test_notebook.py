@@ -61,7 +61,7 @@ def test_what_is_large_is_shown_from_a_part_of_it():
     slices = np.broadcast_to(np.float32(0.25), (4096, 8192, 8192))
     start = time.perf_counter()
     text = Volume(slices)._repr_html_()
-    assert time.perf_counter() - start < 20
+    assert time.perf_counter() - start < 2
     assert "1024.00 GiB" in text
     assert re.search(r"0\.25 to 0\.25, from \d+ of 274877906944 values", text)
     assert max(picture(text).shape) <= notebook.WIDEST

@@ -5,7 +5,6 @@ import logging
 import re
 import sys
 import threading
-import time
 from contextlib import redirect_stderr
 from types import ModuleType, SimpleNamespace
 
@@ -95,13 +94,11 @@ def test_many_a_second_are_told_as_a_rate_and_few_as_the_time_of_each(monkeypatc
     assert progress._rate(0, 0.0) == "10.0 s each"
 
 
-def test_a_log_says_where_nothing_comes_any_more_and_what_is_at_work(caplog):
+def test_a_log_says_where_nothing_comes_any_more_and_what_is_at_work(caplog, wait_until):
     def things():
         yield 1
         with tally.timed("denoise", "total"):
-            until = time.monotonic() + 30
-            while not caplog.records and time.monotonic() < until:
-                time.sleep(0.05)
+            wait_until(lambda: caplog.records)
         yield 2
 
     tally = Tally()

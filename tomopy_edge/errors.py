@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from types import MappingProxyType
 
 
 class EdgeError(Exception):
@@ -56,10 +57,10 @@ class ClusterError(EdgeError):
     """The machines that a run is dealt out to cannot be reached, or are lost."""
 
 
-def did_you_mean(wrong: str, right: Iterable[str]) -> str:
-    """Return "; did you mean 'x'?" for the nearest of `right`, or "" where none is near."""
+def did_you_mean(wrong: str, right: Iterable[str], called: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Return "; did you mean 'x'?" for the nearest of `right`, or "" where none is near; it may be `called` another."""
     close = get_close_matches(wrong, list(right), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    return f"; did you mean {called.get(close[0], close[0])!r}?" if close else ""
 
 
 def told_of(error: Exception) -> str:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import yaml
 
-from tomopy_edge.errors import RecipeError
+from tomopy_edge.errors import RecipeError, did_you_mean
 from tomopy_edge.yaml_text import LARGEST, load_yaml
 
 SUFFIXES = {".yaml", ".yml", ".json"}
@@ -46,5 +45,4 @@ def read_yaml(path: Path, known: Mapping[str, Path] = MappingProxyType({})) -> A
 def _meant(path: Path, known: Iterable[str]) -> str:
     """Return a question after a file of a name like that of one that is not there, or "" where there is none."""
     beside = {child.stem: child.name for child in path.parent.glob("*") if child.suffix in SUFFIXES}
-    near = get_close_matches(path.stem, [*beside, *known], n=1)
-    return f"; did you mean {beside.get(near[0], near[0])!r}?" if near else ""
+    return did_you_mean(path.stem, [*beside, *known], called=beside)
